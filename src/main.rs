@@ -1,0 +1,2 @@
+//! The `distributary` program: bootstrap only.
+fn main() {}

@@ -1,0 +1,251 @@
+//! What every layer below decoding speaks: [`Change`], [`Row`], [`Version`].
+//!
+//! Nothing here knows Kafka, Debezium or a store. The surprising fact: a column value is the JSON
+//! *text* it had on the wire (in canonical form), never a parsed number, so no digit is lost.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Index of a table in the configuration's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub u16);
+
+/// Index of a projection in the configuration's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProjectionId(pub u16);
+
+/// Where a change stands in the order of its key: `epoch << 48 | offset`.
+///
+/// The Kafka offset is the exact order in which Debezium emitted the changes of a key; the epoch
+/// is raised by the operator when a topic begins a new life. Comparable only between records of
+/// the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version(i64);
+
+impl Version {
+    /// The version of the record at `offset` (0 ≤ offset < 2^48) in the topic's life `epoch`.
+    #[must_use]
+    pub fn new(epoch: u16, offset: i64) -> Self {
+        debug_assert!((0..1 << 48).contains(&offset) && epoch < 1 << 15);
+        Self(i64::from(epoch) << 48 | offset)
+    }
+
+    /// The number that stores keep: positive, 63 bits.
+    #[must_use]
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What happened to the row. A truncate is not a change of a row and is no variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// `c`: inserted, or the new half of a primary-key change.
+    Create,
+    /// `u`: updated.
+    Update,
+    /// `r`: read by a snapshot.
+    Read,
+    /// `d`, or a tombstone whose `d` was compacted away.
+    Delete,
+}
+
+/// One committed change of one row.
+#[derive(Debug)]
+pub struct Change {
+    /// Which configured table.
+    pub table: TableId,
+    /// What happened.
+    pub op: Op,
+    /// The row's key: exactly the table's key columns, in the configured order, never unavailable.
+    pub key: Row,
+    /// The old row; present only where the table is declared `replica_identity: full` and the
+    /// record carries one, because under any other identity its columns are made up.
+    pub before: Option<Row>,
+    /// The new row; `None` exactly when `op` is [`Op::Delete`].
+    pub after: Option<Row>,
+    /// The key this row had before, when this is the `c` of a primary-key change.
+    pub moved_from: Option<Row>,
+    /// The order of this change among those of its key.
+    pub version: Version,
+    /// When the transaction committed (`source.ts_ms`), in milliseconds since the Unix epoch; the
+    /// record's own timestamp where the envelope has none (tombstones).
+    pub committed_at_ms: i64,
+}
+
+/// The value of one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// JSON text in canonical form: no insignificant white space or newline, numbers with every
+    /// digit. See `docs/types.md` for the form of each Postgres type.
+    Json(&'a str),
+    /// An unchanged TOASTed value that Debezium did not send. Must never reach a store.
+    Unavailable,
+}
+
+impl<'a> Value<'a> {
+    /// Whether the value is the JSON literal `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self == Value::Json("null")
+    }
+
+    /// The JSON text, or `None` when the value is unavailable.
+    #[must_use]
+    pub fn json(self) -> Option<&'a str> {
+        match self {
+            Value::Json(text) => Some(text),
+            Value::Unavailable => None,
+        }
+    }
+}
+
+/// The column names of a row, in order. Shared by all rows of a table until its columns change, so
+/// a projector may resolve names once per shape and compare shapes with [`Arc::ptr_eq`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shape {
+    names: Box<[Box<str>]>,
+}
+
+impl Shape {
+    /// A shape of these column names, in this order.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            names: names.into_iter().map(Box::from).collect(),
+        }
+    }
+
+    /// The names in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// Where the column stands.
+    #[must_use]
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.names.iter().position(|name| **name == *column)
+    }
+
+    /// How many columns.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is no column.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+/// Where a column's JSON text lies in its row's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    start: u32,
+    end: u32,
+}
+
+impl Cell {
+    /// The value is unavailable.
+    pub const UNAVAILABLE: Self = Self {
+        start: u32::MAX,
+        end: 0,
+    };
+
+    /// The value is `text[start..end]`.
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        let narrow = |n| u32::try_from(n).expect("Kafka bounds a record below 4 GiB");
+        Self {
+            start: narrow(start),
+            end: narrow(end),
+        }
+    }
+}
+
+/// A row image: column names and, for each, its JSON text as a slice of one shared buffer.
+#[derive(Clone, Debug)]
+pub struct Row {
+    text: Arc<String>,
+    shape: Arc<Shape>,
+    cells: Box<[Cell]>,
+}
+
+impl Row {
+    /// A row whose column `i` of `shape` is the slice `cells[i]` of `text`.
+    ///
+    /// # Panics
+    /// When shape and cells differ in length or a cell lies outside the text: a decoder's bug.
+    #[must_use]
+    pub fn new(text: Arc<String>, shape: Arc<Shape>, cells: Box<[Cell]>) -> Self {
+        assert_eq!(shape.len(), cells.len(), "one cell for each column");
+        Self { text, shape, cells }
+    }
+
+    /// A row of literal names and JSON texts; for tests and for rows that are made, not decoded.
+    #[must_use]
+    pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        let mut text = String::new();
+        let cells = pairs
+            .iter()
+            .map(|(_, json)| {
+                let start = text.len();
+                text.push_str(json);
+                Cell::new(start, text.len())
+            })
+            .collect();
+        let shape = Shape::new(pairs.iter().map(|(name, _)| *name));
+        Self {
+            text: Arc::new(text),
+            shape: Arc::new(shape),
+            cells,
+        }
+    }
+
+    /// The names, to be compared with [`Arc::ptr_eq`] when a resolution is cached.
+    #[must_use]
+    pub fn shape(&self) -> &Arc<Shape> {
+        &self.shape
+    }
+
+    /// The value of a column by name; `None` when the row has no such column.
+    #[must_use]
+    pub fn get(&self, column: &str) -> Option<Value<'_>> {
+        self.shape.position(column).map(|index| self.at(index))
+    }
+
+    /// The value at a position of the shape.
+    ///
+    /// # Panics
+    /// When the index is not below the shape's length.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Value<'_> {
+        let cell = self.cells[index];
+        if cell == Cell::UNAVAILABLE {
+            return Value::Unavailable;
+        }
+        let text = self.text.get(cell.start as usize..cell.end as usize);
+        Value::Json(text.expect("cells lie on the boundaries of JSON values"))
+    }
+
+    /// Names and values in order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        self.shape
+            .names()
+            .enumerate()
+            .map(|(index, name)| (name, self.at(index)))
+    }
+
+    /// Whether any column is unavailable.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.cells.contains(&Cell::UNAVAILABLE)
+    }
+}

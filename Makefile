@@ -1,0 +1,23 @@
+# The commands of this repository. `make` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help stack-up stack-down stack-reset stack-status connector test
+
+STACK := dev/stack/stack
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+stack-up: ## install what is missing, start the servers, wait until they are ready (PORT_BASE=n chooses the ports)
+	@$(STACK) up
+
+stack-down: ## stop the servers, keep their data
+	@$(STACK) down
+
+stack-reset: ## delete the servers' data and start them again
+	@$(STACK) reset
+
+stack-status: ## show which server runs where
+	@$(STACK) status
+
+connector: ## register connectors/ecommerce.json and wait until it runs
+	@$(STACK) connector register ecommerce

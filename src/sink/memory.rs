@@ -1,1 +1,374 @@
-//! To be written.
+//! Stores that live in memory: [`Memory`] for tests of what stands above a sink, [`Null`] to
+//! measure it.
+//!
+//! [`Memory`] keeps the version of every target, refuses older ones like the real stores do, and
+//! plays a script of faults, one for each write. It is part of the crate so that production code
+//! needs no hooks for tests.
+
+use std::collections::{HashMap, VecDeque};
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::{Found, Marker, Outage, Outcome, Rejection, Sink, SinkError};
+use crate::change::{ProjectionId, Version};
+use crate::projector::Mutation;
+
+/// What the next unscripted write of a [`Memory`] does.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// Nothing: the write works. Holds a place in the script.
+    Pass,
+    /// The attempt fails as a whole, nothing is applied.
+    Fail(SinkError),
+    /// The store applies everything, but the caller is told this outage instead.
+    LoseReply(Outage),
+    /// Every item of the attempt is answered so, nothing is applied.
+    Items(Outage),
+    /// The attempt waits until the [`Gate`] opens, then works.
+    Hold(Gate),
+}
+
+/// Holds writes back until it is opened; clones share one gate.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+}
+
+impl Gate {
+    /// Lets all writes through that wait or will wait here.
+    pub fn open(&self) {
+        self.0.close();
+    }
+
+    async fn pass(&self) {
+        // The semaphore has no permits: its closing is what ends the wait.
+        drop(self.0.acquire().await);
+    }
+}
+
+/// One mutation that a [`Memory`] was asked to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record<K> {
+    /// The target.
+    pub key: K,
+    /// The version that was asked for.
+    pub version: Version,
+    /// The projection that asked.
+    pub projection: ProjectionId,
+    /// What it was answered; `None` when the reply was lost.
+    pub outcome: Option<Outcome>,
+}
+
+/// A store in memory. Clones share it, so a test keeps one while a sink task owns the other.
+pub struct Memory<M: Mutation> {
+    shared: Arc<Shared<M::Key>>,
+}
+
+struct Shared<K> {
+    state: Mutex<State<K>>,
+    /// Counts attempts at their start and at their end, so that tests wait on what happened.
+    started: watch::Sender<usize>,
+    ended: watch::Sender<usize>,
+}
+
+struct State<K> {
+    versions: HashMap<K, Version>,
+    log: Vec<Record<K>>,
+    script: VecDeque<Fault>,
+    rejects: HashMap<(K, Version), Rejection>,
+    found: Vec<Found>,
+    down: Option<SinkError>,
+}
+
+impl<M: Mutation> Clone for Memory<M> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<M: Mutation> Memory<M> {
+    /// An empty store that knows these projections and holds no marker of them.
+    #[must_use]
+    pub fn new(projections: &[&str]) -> Self {
+        let found = projections.iter().map(|name| Found {
+            projection: (*name).to_owned(),
+            marker: None,
+        });
+        let state = State {
+            versions: HashMap::new(),
+            log: Vec::new(),
+            script: VecDeque::new(),
+            rejects: HashMap::new(),
+            found: found.collect(),
+            down: None,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                started: watch::Sender::new(0),
+                ended: watch::Sender::new(0),
+            }),
+        }
+    }
+
+    /// Appends to the script; each write takes one fault from its front.
+    pub fn script(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.state().script.extend(faults);
+    }
+
+    /// Answers this version of this target with a rejection, however often it comes.
+    pub fn reject(&self, key: M::Key, version: Version, rejection: Rejection) {
+        self.state().rejects.insert((key, version), rejection);
+    }
+
+    /// Makes every call fail from now on, until it is called with `None`.
+    pub fn set_down(&self, error: Option<SinkError>) {
+        self.state().down = error;
+    }
+
+    /// The version that the store holds of a target.
+    #[must_use]
+    pub fn version(&self, key: &M::Key) -> Option<Version> {
+        self.state().versions.get(key).copied()
+    }
+
+    /// Everything that was asked, in order, with what was answered.
+    #[must_use]
+    pub fn log(&self) -> Vec<Record<M::Key>> {
+        self.state().log.clone()
+    }
+
+    /// The markers as they are now.
+    #[must_use]
+    pub fn markers(&self) -> Vec<Found> {
+        self.state().found.clone()
+    }
+
+    /// Waits until so many attempts have begun.
+    pub async fn until_started(&self, attempts: usize) {
+        reach(&self.shared.started, attempts).await;
+    }
+
+    /// Waits until so many attempts have ended.
+    pub async fn until_ended(&self, attempts: usize) {
+        reach(&self.shared.ended, attempts).await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<M::Key>> {
+        let state = self.shared.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn up(&self) -> Result<(), SinkError> {
+        self.state().down.clone().map_or(Ok(()), Err)
+    }
+
+    async fn attempt(&self, batch: &[M]) -> Result<Vec<Outcome>, SinkError> {
+        self.up()?;
+        let fault = self.state().script.pop_front();
+        match fault.unwrap_or(Fault::Pass) {
+            Fault::Pass => Ok(self.apply(batch, true)),
+            Fault::Hold(gate) => {
+                gate.pass().await;
+                Ok(self.apply(batch, true))
+            }
+            Fault::Fail(error) => Err(error),
+            Fault::Items(outage) => Ok(vec![Outcome::Failed(outage); batch.len()]),
+            Fault::LoseReply(outage) => {
+                self.apply(batch, false);
+                Err(SinkError::Outage(outage))
+            }
+        }
+    }
+
+    fn apply(&self, batch: &[M], replied: bool) -> Vec<Outcome> {
+        let mut state = self.state();
+        let outcomes: Vec<_> = batch.iter().map(|mutation| state.apply(mutation)).collect();
+        for (mutation, outcome) in batch.iter().zip(&outcomes) {
+            state.log.push(Record {
+                key: mutation.key().clone(),
+                version: mutation.version(),
+                projection: mutation.projection(),
+                outcome: replied.then(|| outcome.clone()),
+            });
+        }
+        outcomes
+    }
+}
+
+impl<K: Eq + std::hash::Hash + Clone> State<K> {
+    fn apply<M: Mutation<Key = K>>(&mut self, mutation: &M) -> Outcome {
+        let target = (mutation.key().clone(), mutation.version());
+        if let Some(rejection) = self.rejects.get(&target) {
+            return Outcome::Rejected(rejection.clone());
+        }
+        let (key, version) = target;
+        match self.versions.get(&key) {
+            Some(held) if *held > version => Outcome::Stale,
+            _ => {
+                self.versions.insert(key, version);
+                Outcome::Written
+            }
+        }
+    }
+}
+
+async fn reach(counter: &watch::Sender<usize>, count: usize) {
+    let mut seen = counter.subscribe();
+    let reached = seen.wait_for(|now| *now >= count).await;
+    reached.expect("the store holds the sender for as long as it is borrowed");
+}
+
+impl<M: Mutation> Sink for Memory<M> {
+    type Mutation = M;
+
+    async fn write(&self, batch: &[M]) -> Result<Vec<Outcome>, SinkError> {
+        self.shared.started.send_modify(|count| *count += 1);
+        let answer = self.attempt(batch).await;
+        self.shared.ended.send_modify(|count| *count += 1);
+        answer
+    }
+
+    async fn ping(&self) -> Result<(), SinkError> {
+        std::future::ready(self.up()).await
+    }
+
+    async fn prepare(&self) -> Result<Vec<Found>, SinkError> {
+        let found = self.up().map(|()| self.markers());
+        std::future::ready(found).await
+    }
+
+    async fn mark(&self, marker: &Marker) -> Result<(), SinkError> {
+        std::future::ready(self.up()).await?;
+        let mut state = self.state();
+        let known = |found: &&mut Found| found.projection == marker.projection;
+        let found = state.found.iter_mut().find(known);
+        found.map_or_else(
+            || {
+                Err(SinkError::Fatal(format!(
+                    "no projection `{}`",
+                    marker.projection
+                )))
+            },
+            |found| {
+                found.marker = Some(marker.clone());
+                Ok(())
+            },
+        )
+    }
+}
+
+/// A store that takes everything and keeps nothing: measures what stands above it.
+pub struct Null<M>(PhantomData<fn(M)>);
+
+impl<M> Default for Null<M> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M: Mutation> Sink for Null<M> {
+    type Mutation = M;
+
+    async fn write(&self, batch: &[M]) -> Result<Vec<Outcome>, SinkError> {
+        std::future::ready(Ok(vec![Outcome::Written; batch.len()])).await
+    }
+
+    async fn ping(&self) -> Result<(), SinkError> {
+        std::future::ready(Ok(())).await
+    }
+
+    async fn prepare(&self) -> Result<Vec<Found>, SinkError> {
+        std::future::ready(Ok(Vec::new())).await
+    }
+
+    async fn mark(&self, _: &Marker) -> Result<(), SinkError> {
+        std::future::ready(Ok(())).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::OutageKind;
+
+    struct Put(&'static str, i64);
+
+    impl Mutation for Put {
+        type Key = &'static str;
+
+        fn key(&self) -> &Self::Key {
+            &self.0
+        }
+
+        fn version(&self) -> Version {
+            Version::new(0, self.1)
+        }
+
+        fn projection(&self) -> ProjectionId {
+            ProjectionId(0)
+        }
+
+        fn merge(&mut self, newer: Self) {
+            *self = newer;
+        }
+
+        fn bytes(&self) -> usize {
+            1
+        }
+    }
+
+    fn outage() -> Outage {
+        Outage {
+            kind: OutageKind::Unreachable,
+            reason: "scripted".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_older_version_is_stale_and_an_equal_one_is_written_again() {
+        let store = Memory::new(&[]);
+        let answers = store.write(&[Put("a", 5)]).await.unwrap();
+        assert_eq!(answers, [Outcome::Written]);
+        let answers = store.write(&[Put("a", 4), Put("a", 5)]).await.unwrap();
+        assert_eq!(answers, [Outcome::Stale, Outcome::Written]);
+    }
+
+    #[tokio::test]
+    async fn faults_are_played_in_order_and_a_lost_reply_has_been_applied() {
+        let store = Memory::new(&[]);
+        store.script([
+            Fault::Fail(SinkError::Outage(outage())),
+            Fault::LoseReply(outage()),
+        ]);
+        assert!(store.write(&[Put("a", 1)]).await.is_err());
+        assert_eq!(store.version(&"a"), None);
+        assert!(store.write(&[Put("a", 1)]).await.is_err());
+        assert_eq!(store.version(&"a"), Some(Version::new(0, 1)));
+        assert!(store.write(&[Put("a", 1)]).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_held_write_ends_when_its_gate_opens() {
+        let store = Memory::new(&[]);
+        let gate = Gate::default();
+        store.script([Fault::Hold(gate.clone())]);
+        let task = tokio::spawn({
+            let store = store.clone();
+            async move { store.write(&[Put("a", 1)]).await }
+        });
+        store.until_started(1).await;
+        assert_eq!(store.version(&"a"), None);
+        gate.open();
+        assert_eq!(task.await.unwrap().unwrap(), [Outcome::Written]);
+        store.until_ended(1).await;
+    }
+}

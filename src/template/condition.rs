@@ -1,0 +1,101 @@
+//! Conditions: does this row count?
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Expression};
+
+use super::bind::{Reader, Side, View, sides};
+use super::names::{Name, Names, Scope};
+use super::value::Fractions;
+use super::{TemplateError, check_trial, environment};
+use crate::change::Change;
+use crate::projector::ProjectError;
+
+/// A compiled condition such as `after.status != 'draft'`.
+///
+/// It must yield a boolean; null counts as false, so that a nullable boolean column is a condition.
+pub struct Condition {
+    expression: Expression<'static, 'static>,
+    names: Names,
+    reader: Reader,
+}
+
+impl Condition {
+    /// Compiles the text of a condition on changes of `table` (the configured name, for errors).
+    ///
+    /// # Errors
+    /// The first mistake, with its place in the text.
+    pub fn compile(text: &str, table: &str) -> Result<Self, TemplateError> {
+        static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+        let expression = ENVIRONMENT
+            .compile_expression_owned(String::from(text))
+            .map_err(|error| TemplateError::of_minijinja(text, &error))?;
+        let names = Names::check(text, expression.undeclared_variables(true))?;
+        check_trial(text, expression.eval(names.sample()))?;
+        Ok(Self {
+            names,
+            expression,
+            reader: Reader {
+                table: String::from(table),
+                what: format!("the condition `{text}`"),
+            },
+        })
+    }
+
+    /// The columns that it reads, each once.
+    #[must_use]
+    pub fn names(&self) -> &[Name] {
+        &self.names.columns
+    }
+
+    /// Whether it holds for the change; `either` shows the new row.
+    ///
+    /// # Errors
+    /// When a column is missing or unavailable, or the expression fails or yields no boolean.
+    pub fn holds(&self, change: &Change) -> Result<bool, ProjectError> {
+        self.on(change, Side::New)
+    }
+
+    /// Whether it holds with `either` showing the old row, or the new one.
+    ///
+    /// # Errors
+    /// As for [`Condition::holds`].
+    pub fn holds_for_either(&self, change: &Change) -> Result<bool, ProjectError> {
+        if !self.names.uses(Scope::Either) {
+            return self.holds(change);
+        }
+        for side in sides(change) {
+            if self.on(change, side)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn on(&self, change: &Change, side: Side) -> Result<bool, ProjectError> {
+        let view = View {
+            change,
+            side,
+            reader: &self.reader,
+        };
+        let context = view.context(&self.names, Fractions::Float)?;
+        let result = self.expression.eval(context);
+        // minijinja's detail may quote values, its kind does not.
+        let result = result.map_err(|error| self.reader.unusable(error.kind().to_string()))?;
+        match result.kind() {
+            ValueKind::Bool => Ok(result.is_true()),
+            ValueKind::None | ValueKind::Undefined => Ok(false),
+            other => Err(self.reader.unusable(format!(
+                "it yields a {other}, not true or false: write a comparison"
+            ))),
+        }
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Condition").field(&self.reader.what).finish()
+    }
+}

@@ -21,3 +21,6 @@ stack-status: ## show which server runs where
 
 connector: ## register connectors/ecommerce.json and wait until it runs
 	@$(STACK) connector register ecommerce
+
+test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`
+	@dev/test

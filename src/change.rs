@@ -4,6 +4,7 @@
 //! *text* it had on the wire (in canonical form), never a parsed number, so no digit is lost.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Index of a table in the configuration's order.
@@ -168,6 +169,12 @@ impl Cell {
             end: narrow(end),
         }
     }
+
+    /// Where the value lies; empty and meaningless for [`Self::UNAVAILABLE`].
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 /// A row image: column names and, for each, its JSON text as a slice of one shared buffer.
@@ -231,7 +238,7 @@ impl Row {
         if cell == Cell::UNAVAILABLE {
             return Value::Unavailable;
         }
-        let text = self.text.get(cell.start as usize..cell.end as usize);
+        let text = self.text.get(cell.range());
         Value::Json(text.expect("cells lie on the boundaries of JSON values"))
     }
 

@@ -1,0 +1,126 @@
+//! The record key: which row a record is about.
+//!
+//! Its fields must be exactly the table's configured key, in any order: with one too few rows
+//! could not be told apart, with one too many two rows would share an identity.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeSeed;
+
+use super::error::{DecodeError, Part};
+use super::fields::{Columns, ColumnsSeed};
+use super::json::has_lone_surrogate;
+use super::rows::Image;
+use super::shapes::{Known, refuse_duplicates};
+use super::{TableName, parse, text};
+use crate::change::{Row, Shape};
+
+/// What Debezium's `ByLogicalTableRouter` adds to keys; no column.
+const PHYSICAL_TABLE: &str = "__dbz__physicalTableIdentifier";
+
+/// Reads the record keys of one table.
+pub(super) struct KeyReader {
+    /// The configured key columns.
+    known: Known,
+    /// The fields of the last record key, in its order.
+    expected: Shape,
+    /// For each key column the position among those fields.
+    positions: Vec<usize>,
+}
+
+impl KeyReader {
+    pub(super) fn new(columns: &[String]) -> Self {
+        let shape = Arc::new(Shape::new(columns.iter().map(String::as_str)));
+        Self {
+            known: Known {
+                json: columns.iter().map(|_| false).collect(),
+                shape,
+            },
+            expected: Shape::new(columns.iter().map(String::as_str)),
+            positions: (0..columns.len()).collect(),
+        }
+    }
+
+    /// The row of the key columns.
+    pub(super) fn read(&mut self, table: &TableName, key: Vec<u8>) -> Result<Row, DecodeError> {
+        let key = Arc::new(text(Part::Key, key)?);
+        self.read_text(table, &key)
+    }
+
+    /// As [`Self::read`], of a text that the caller keeps.
+    pub(super) fn read_text(
+        &mut self,
+        table: &TableName,
+        key: &Arc<String>,
+    ) -> Result<Row, DecodeError> {
+        if has_lone_surrogate(key) {
+            return Err(DecodeError::LoneSurrogate(Part::Key));
+        }
+        let columns = self.columns(table, key)?;
+        if let Some(names) = &columns.names {
+            refuse_duplicates(names, Part::Key)?;
+            self.positions = self.locate(table, names)?;
+            self.expected = Shape::new(names.iter().map(String::as_str));
+        }
+        let cells = self.positions.iter().map(|at| columns.cells[*at]).collect();
+        let image = Image {
+            text: key,
+            known: &self.known,
+            partial: false,
+        };
+        let row = image.row(cells)?;
+        let null = row.columns().find(|(_, value)| value.is_null());
+        match null {
+            None => Ok(row),
+            Some((column, _)) => Err(DecodeError::KeyNull {
+                table: table.to_string(),
+                column: column.to_owned(),
+            }),
+        }
+    }
+
+    fn columns(&self, table: &TableName, key: &str) -> Result<Columns, DecodeError> {
+        let wrong_form = || DecodeError::KeyForm {
+            table: table.to_string(),
+        };
+        let mut deserializer = serde_json::Deserializer::from_str(key);
+        let seed = ColumnsSeed {
+            text: key,
+            expected: &self.expected,
+        };
+        let parsed = seed
+            .deserialize(&mut deserializer)
+            .and_then(|columns| deserializer.end().map(|()| columns));
+        match parsed {
+            Ok(Some(columns)) => Ok(columns),
+            Ok(None) => Err(DecodeError::NoKey {
+                table: table.to_string(),
+            }),
+            Err(error) if error.is_data() || !key.starts_with('{') => Err(wrong_form()),
+            Err(error) => Err(parse::json_error(Part::Key, &error)),
+        }
+    }
+
+    /// Where each key column stands among the fields of a record key.
+    fn locate(&self, table: &TableName, names: &[String]) -> Result<Vec<usize>, DecodeError> {
+        let shape = &self.known.shape;
+        let extra = names
+            .iter()
+            .find(|name| shape.position(name).is_none() && *name != PHYSICAL_TABLE);
+        let locate = |column: &str| {
+            let position = names.iter().position(|name| name == column);
+            position.ok_or_else(|| DecodeError::KeyColumn {
+                table: table.to_string(),
+                column: column.to_owned(),
+            })
+        };
+        let positions = shape.names().map(locate).collect::<Result<_, _>>()?;
+        match extra {
+            None => Ok(positions),
+            Some(column) => Err(DecodeError::KeyExtra {
+                table: table.to_string(),
+                column: column.clone(),
+            }),
+        }
+    }
+}

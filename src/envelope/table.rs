@@ -1,0 +1,258 @@
+//! What the decoder knows about one table, and the decision what a record of its topic is.
+
+use std::sync::Arc;
+
+use super::error::{DecodeError, Part};
+use super::fields::Columns;
+use super::json::has_lone_surrogate;
+use super::key::KeyReader;
+use super::moves::{KeyMoves, Seen};
+use super::parse::{Envelope, envelope, string};
+use super::rows::Image;
+use super::shapes::{Known, Shapes};
+use super::{Decoded, Ignored, Input, TableName, text};
+use crate::change::{Change, Op, Row, TableId, Version};
+use crate::config;
+
+/// The decoder of one table's topic.
+pub(super) struct Table {
+    id: TableId,
+    name: TableName,
+    full_identity: bool,
+    epoch: u16,
+    keys: KeyReader,
+    shapes: Shapes,
+}
+
+/// A row change whose images are located but not yet built.
+struct Located {
+    op: Op,
+    before: Option<(Columns, Arc<Known>)>,
+    after: Option<(Columns, Arc<Known>)>,
+    committed_at_ms: Option<i64>,
+    tx_id: Option<u64>,
+}
+
+/// What a value says it is.
+enum Content {
+    Row(Located),
+    Ignored(Ignored),
+    Truncate,
+}
+
+impl Table {
+    pub(super) fn new(id: TableId, table: &config::Table) -> Self {
+        Self {
+            id,
+            name: TableName {
+                schema: table.schema.clone(),
+                table: table.table.clone(),
+            },
+            full_identity: table.full_identity,
+            epoch: table.epoch,
+            keys: KeyReader::new(&table.key),
+            shapes: Shapes::new(table.json.clone()),
+        }
+    }
+
+    pub(super) fn decode(
+        &mut self,
+        moves: &mut KeyMoves,
+        mut record: Input,
+    ) -> Result<Decoded, DecodeError> {
+        let deleted = moves.take_deleted();
+        let Some(value) = record.value.take() else {
+            return self.tombstone(deleted.as_deref(), record);
+        };
+        let value = text(Part::Value, value)?;
+        match self.content(&value)? {
+            Content::Row(located) => self.row(moves, record, (Arc::new(value), located)),
+            Content::Ignored(reason) => Ok(Decoded::Ignored(reason)),
+            Content::Truncate => Ok(Decoded::Truncate(self.id)),
+        }
+    }
+
+    /// A tombstone deletes by itself when compaction has removed the `d` before it (D4).
+    fn tombstone(
+        &mut self,
+        deleted: Option<&String>,
+        mut record: Input,
+    ) -> Result<Decoded, DecodeError> {
+        let Some(key) = record.key.take() else {
+            return Ok(Decoded::Ignored(Ignored::Empty));
+        };
+        if deleted.is_some_and(|deleted| deleted.as_bytes() == key) {
+            return Ok(Decoded::Ignored(Ignored::Tombstone));
+        }
+        let key = self.keys.read(&self.name, key)?;
+        Ok(Decoded::Change(Change {
+            table: self.id,
+            op: Op::Delete,
+            key,
+            before: None,
+            after: None,
+            moved_from: None,
+            version: Version::new(self.epoch, record.offset),
+            committed_at_ms: record.timestamp_ms,
+        }))
+    }
+
+    fn row(
+        &mut self,
+        moves: &mut KeyMoves,
+        record: Input,
+        (text, located): (Arc<String>, Located),
+    ) -> Result<Decoded, DecodeError> {
+        let no_key = || DecodeError::NoKey {
+            table: self.name.to_string(),
+        };
+        let key_bytes = record.key.ok_or_else(no_key)?;
+        let key_text = Arc::new(super::text(Part::Key, key_bytes)?);
+        let key = self.keys.read_text(&self.name, &key_text)?;
+        let seen = Seen {
+            op: located.op,
+            key: &key_text,
+            tx_id: located.tx_id,
+            moved: self.full_identity && record.old_key.is_some(),
+            before: extent(&text, located.before.as_ref()),
+            after: extent(&text, located.after.as_ref()),
+        };
+        if moves.row_has_left(&seen) {
+            return Ok(Decoded::Ignored(Ignored::KeyTaken));
+        }
+        // Only here can Postgres have left a value out (D5).
+        let partial = located.op == Op::Update || record.old_key.is_some();
+        let moved_from = record.old_key.and_then(|key| self.old_key(key));
+        Ok(Decoded::Change(Change {
+            table: self.id,
+            op: located.op,
+            key,
+            before: image(&text, located.before, false)?,
+            after: image(&text, located.after, partial)?,
+            moved_from,
+            version: Version::new(self.epoch, record.offset),
+            committed_at_ms: located.committed_at_ms.unwrap_or(record.timestamp_ms),
+        }))
+    }
+
+    /// The header's form follows the connector's `header.converter`, whose default is not always
+    /// JSON: a hint that may be unreadable, without which a change is still right.
+    fn old_key(&mut self, key: Vec<u8>) -> Option<Row> {
+        self.keys.read(&self.name, key).ok()
+    }
+
+    fn content(&mut self, text: &str) -> Result<Content, DecodeError> {
+        if text.trim_ascii() == "null" {
+            return Err(DecodeError::NotAnEnvelope("the text `null`"));
+        }
+        let expected = Arc::clone(self.shapes.expected());
+        let envelope = envelope(text, &expected.shape, self.full_identity)?;
+        if has_lone_surrogate(text) {
+            return Err(DecodeError::LoneSurrogate(Part::Value));
+        }
+        let Some(op) = envelope.op.and_then(string) else {
+            return without_op(&envelope).map(Content::Ignored);
+        };
+        let op = match &*op {
+            "m" => return Ok(Content::Ignored(Ignored::Message)),
+            "t" => {
+                self.refuse_other_tables(&envelope)?;
+                return Ok(Content::Truncate);
+            }
+            "c" => Op::Create,
+            "r" => Op::Read,
+            "u" => Op::Update,
+            "d" => Op::Delete,
+            _ => return Err(DecodeError::UnknownOp),
+        };
+        self.refuse_other_tables(&envelope)?;
+        self.located(op, envelope, &expected).map(Content::Row)
+    }
+
+    fn located(
+        &mut self,
+        op: Op,
+        envelope: Envelope<'_>,
+        expected: &Arc<Known>,
+    ) -> Result<Located, DecodeError> {
+        let source = &envelope.source;
+        let committed_at_ms = source.ts_ms.and_then(|raw| raw.parse().ok());
+        let tx_id = source.tx_id.and_then(|raw| raw.parse().ok());
+        if op != Op::Delete && envelope.after.is_none() {
+            return Err(DecodeError::NoRow);
+        }
+        let mut known = |columns: Columns| {
+            let known = self.shapes.intern(&columns, expected)?;
+            Ok((columns, known))
+        };
+        Ok(Located {
+            op,
+            before: envelope.before.map(&mut known).transpose()?,
+            after: match op {
+                Op::Delete => None,
+                _ => envelope.after.map(&mut known).transpose()?,
+            },
+            committed_at_ms,
+            tx_id,
+        })
+    }
+
+    fn refuse_other_tables(&self, envelope: &Envelope<'_>) -> Result<(), DecodeError> {
+        let source = &envelope.source;
+        let (Some(schema), Some(table)) = (
+            source.schema.and_then(string),
+            source.table.and_then(string),
+        ) else {
+            return Err(DecodeError::NotAnEnvelope(
+                "`source` has no schema and table",
+            ));
+        };
+        if schema == self.name.schema && table == self.name.table {
+            return Ok(());
+        }
+        Err(DecodeError::WrongTable {
+            expected: self.name.to_string(),
+            found: format!("{schema}.{table}"),
+        })
+    }
+}
+
+/// What a value without `op` is, if it is anything of Debezium's.
+fn without_op(envelope: &Envelope<'_>) -> Result<Ignored, DecodeError> {
+    if envelope.has(&["status", "data_collections"]) {
+        return Ok(Ignored::Transaction);
+    }
+    if envelope.has(&["aggregate_type", "additional_data"]) {
+        return Ok(Ignored::Notification);
+    }
+    if envelope.has(&["specversion"]) {
+        return Err(DecodeError::CloudEvent);
+    }
+    if envelope.is_heartbeat() {
+        return Ok(Ignored::Heartbeat);
+    }
+    Err(DecodeError::NotAnEnvelope("it has no `op`"))
+}
+
+/// The text from the first column's value to the end of the last one's.
+fn extent<'t>(text: &'t str, image: Option<&(Columns, Arc<Known>)>) -> Option<&'t str> {
+    let cells = &image?.0.cells;
+    let (first, last) = (cells.first()?, cells.last()?);
+    text.get(first.range().start..last.range().end)
+}
+
+fn image(
+    text: &Arc<String>,
+    located: Option<(Columns, Arc<Known>)>,
+    partial: bool,
+) -> Result<Option<Row>, DecodeError> {
+    let Some((columns, known)) = located else {
+        return Ok(None);
+    };
+    let image = Image {
+        text,
+        known: &known,
+        partial,
+    };
+    image.row(columns.cells).map(Some)
+}

@@ -1,0 +1,166 @@
+//! What one sink task counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec};
+
+use super::{CAUGHT_UP, Metrics, SOURCE, age_seconds, now_ms};
+use crate::change::{ProjectionId, TableId};
+use crate::config::Config;
+use crate::sink::{Outage, OutageKind};
+
+/// How a mutation ended: the label `outcome`, and the index of its counter.
+const OUTCOMES: [&str; 3] = ["written", "stale", "dead_lettered"];
+
+/// The kinds of outages that alarm. Contention is the daily life of a database with rivals.
+const ALARMING: [OutageKind; 4] = [
+    OutageKind::Unreachable,
+    OutageKind::Overloaded,
+    OutageKind::Blocked,
+    OutageKind::Refused,
+];
+
+const DEAD_LETTER: &str = "dead_letter";
+
+/// The metrics of one sink, its handles resolved.
+pub struct SinkMetrics {
+    pipeline: String,
+    target: String,
+    tables: HashMap<TableId, TableMetrics>,
+    mutations: HashMap<ProjectionId, [IntCounter; OUTCOMES.len()]>,
+    coalesced: IntCounter,
+    last_sync: Gauge,
+    last_sync_seconds: Gauge,
+    retries: IntCounterVec,
+    errors: IntCounterVec,
+    dead_letters: IntCounterVec,
+}
+
+struct TableMetrics {
+    oldest_ms: Arc<AtomicI64>,
+    latency: Histogram,
+}
+
+impl Metrics {
+    /// The metrics of the sink of that name: its projections and the tables that feed them.
+    ///
+    /// Every series starts at zero, because `increase()` does not see a counter's first value.
+    #[must_use]
+    pub fn sink(&self, config: &Config, name: &str) -> SinkMetrics {
+        let mut tables = HashMap::new();
+        let mut mutations = HashMap::new();
+        for (index, projection) in (0..).zip(&config.projections) {
+            if projection.sink != name {
+                continue;
+            }
+            let counter = |outcome| {
+                let labels = [name, &projection.name, outcome];
+                self.mutations.with_label_values(&labels)
+            };
+            mutations.insert(ProjectionId(index), OUTCOMES.map(counter));
+            if let Some(table) = projection.kind.from() {
+                tables
+                    .entry(table)
+                    .or_insert_with(|| self.table(name, &config.table(table).name));
+            }
+        }
+        let kinds = ALARMING.iter().map(|kind| kind.as_str());
+        for kind in kinds.chain([DEAD_LETTER]) {
+            self.errors.with_label_values(&[&self.pipeline, name, kind]);
+        }
+        SinkMetrics {
+            pipeline: self.pipeline.clone(),
+            target: String::from(name),
+            tables,
+            mutations,
+            coalesced: self.coalesced.with_label_values(&[name]),
+            last_sync: self.last_sync.with_label_values(&[SOURCE, name]),
+            last_sync_seconds: self.last_sync_seconds.with_label_values(&[SOURCE, name]),
+            retries: self.retries.clone(),
+            errors: self.errors.clone(),
+            dead_letters: self.dead_letters.clone(),
+        }
+    }
+
+    fn table(&self, target: &str, table: &str) -> TableMetrics {
+        TableMetrics {
+            oldest_ms: self.lag(target, table),
+            latency: self.latency.with_label_values(&[target, table]),
+        }
+    }
+}
+
+impl SinkMetrics {
+    /// The store holds a record of `table` that Postgres committed at this time (ms).
+    pub fn applied(&self, table: TableId, committed_at_ms: i64) {
+        let now = now_ms();
+        if let Some(table) = self.tables.get(&table) {
+            table.latency.observe(age_seconds(now, committed_at_ms));
+        }
+        let seconds = age_seconds(now, 0);
+        self.last_sync.set(seconds);
+        self.last_sync_seconds.set(seconds);
+    }
+
+    /// So many mutations of a projection were written.
+    pub fn written(&self, projection: ProjectionId, count: u64) {
+        self.ended(projection, 0, count);
+    }
+
+    /// So many mutations of a projection met a newer version.
+    pub fn stale(&self, projection: ProjectionId, count: u64) {
+        self.ended(projection, 1, count);
+    }
+
+    /// So many mutations of a projection went to the dead letters.
+    pub fn buried(&self, projection: ProjectionId, count: u64) {
+        self.ended(projection, 2, count);
+    }
+
+    fn ended(&self, projection: ProjectionId, outcome: usize, count: u64) {
+        if let Some(outcomes) = self.mutations.get(&projection) {
+            outcomes[outcome].inc_by(count);
+        }
+    }
+
+    /// So many mutations were merged into others.
+    pub fn coalesced(&self, count: u64) {
+        self.coalesced.inc_by(count);
+    }
+
+    /// An attempt failed, and so many mutations are tried again.
+    pub fn retried(&self, outage: &Outage, count: u64) {
+        let kind = outage.kind.as_str();
+        self.retries
+            .with_label_values(&[&self.target, kind])
+            .inc_by(count);
+        if ALARMING.contains(&outage.kind) {
+            self.error(kind);
+        }
+    }
+
+    /// A record became a dead letter for this kind of reason.
+    pub fn dead_lettered(&self, kind: &str) {
+        self.dead_letters
+            .with_label_values(&[&self.target, kind])
+            .inc();
+        self.error(DEAD_LETTER);
+    }
+
+    fn error(&self, kind: &str) {
+        self.errors
+            .with_label_values(&[&self.pipeline, &self.target, kind])
+            .inc();
+    }
+
+    /// The commit times (ms) of each table's oldest change that the store does not hold yet; a
+    /// table that is not there has caught up.
+    pub fn oldest(&self, oldest: &HashMap<TableId, i64>) {
+        for (id, table) in &self.tables {
+            let oldest = oldest.get(id).copied().unwrap_or(CAUGHT_UP);
+            table.oldest_ms.store(oldest, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::{Metrics, now_ms};
+use crate::change::{ProjectionId, TableId};
+use crate::config::{
+    Cache, Config, Groups, OnPoison, OnTruncate, Projection, ProjectionKind, Protocol, Source,
+    Table,
+};
+use crate::sink::{Outage, OutageKind};
+
+/// A cache of one table.
+fn config() -> Config {
+    Config {
+        pipeline: String::from("shop"),
+        source: Source {
+            brokers: Vec::new(),
+            group: String::from("shop"),
+            groups: Groups::Shared,
+            protocol: Protocol::Classic,
+            security: None,
+            properties: BTreeMap::new(),
+        },
+        tables: vec![Table {
+            name: String::from("users"),
+            schema: String::from("public"),
+            table: String::from("users"),
+            topic: String::from("users-events"),
+            key: vec![String::from("id")],
+            full_identity: false,
+            json: Vec::new(),
+            epoch: 0,
+            on_truncate: OnTruncate::Stop,
+        }],
+        sinks: BTreeMap::new(),
+        projections: vec![Projection {
+            name: String::from("user-cache"),
+            sink: String::from("cache"),
+            kind: ProjectionKind::Cache(Cache {
+                from: TableId(0),
+                invalidate: Vec::new(),
+            }),
+        }],
+        on_poison: OnPoison::Stop,
+        budget: 1,
+        listen: "127.0.0.1:0".parse().unwrap(),
+        drain_timeout: Duration::ZERO,
+    }
+}
+
+fn outage(kind: OutageKind) -> Outage {
+    Outage {
+        kind,
+        reason: String::new(),
+    }
+}
+
+/// Metrics in which everything has happened once.
+fn busy() -> Metrics {
+    let (metrics, config) = (Metrics::new("shop"), config());
+    let sink = metrics.sink(&config, "cache");
+    sink.applied(TableId(0), now_ms() - 2_000);
+    sink.written(ProjectionId(0), 3);
+    sink.stale(ProjectionId(0), 1);
+    sink.buried(ProjectionId(0), 1);
+    sink.coalesced(4);
+    sink.retried(&outage(OutageKind::Unreachable), 2);
+    sink.retried(&outage(OutageKind::Contention), 2);
+    sink.dead_lettered("mapper_parsing_exception");
+    sink.oldest(&HashMap::from([(TableId(0), now_ms() - 90_000)]));
+    let mut group = metrics.pipeline(&config, "shop");
+    group.assigned();
+    group.records(TableId(0), "change", 5);
+    group.records(TableId(0), "tombstone", 2);
+    group.dead_lettered("not_json");
+    group.held(1024, 1);
+    group.lag(TableId(0), 2, 17);
+    group.commit_failed();
+    group.missing_before(TableId(0));
+    metrics
+}
+
+#[test]
+fn every_promised_metric_is_there_with_its_labels() {
+    let text = busy().render().unwrap();
+    for line in [
+        r#"cdc_event_latency_seconds_count{table="users",target="cache"} 1"#,
+        r#"kafka_consumer_lag{consumer_group="shop",partition="2",topic="users-events"} 17"#,
+        r#"sync_errors_total{kind="unreachable",pipeline="shop",target="cache"} 1"#,
+        r#"sync_errors_total{kind="dead_letter",pipeline="shop",target="cache"} 1"#,
+        r#"sync_errors_total{kind="commit_failed",pipeline="shop",target="kafka"} 1"#,
+        r#"sync_errors_total{kind="blocked",pipeline="shop",target="cache"} 0"#,
+        r#"cdc_events_total{consumer_group="shop",outcome="change",table="users"} 5"#,
+        r#"cdc_mutations_total{outcome="written",projection="user-cache",target="cache"} 3"#,
+        r#"cdc_mutations_total{outcome="stale",projection="user-cache",target="cache"} 1"#,
+        r#"cdc_coalesced_total{target="cache"} 4"#,
+        r#"cdc_retries_total{reason="contention",target="cache"} 2"#,
+        r#"cdc_in_flight_bytes{consumer_group="shop"} 1024"#,
+        r#"cdc_paused_partitions{consumer_group="shop"} 1"#,
+        r#"cdc_rebalances_total{consumer_group="shop",kind="assigned"} 1"#,
+        r#"cdc_dead_letters_total{reason="mapper_parsing_exception",target="cache"} 1"#,
+        r#"cdc_dead_letters_total{reason="not_json",target="kafka"} 1"#,
+        r#"cdc_missing_before_total{consumer_group="shop",table="users"} 1"#,
+    ] {
+        assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
+    }
+    for start in [
+        r#"last_sync_timestamp{source="postgres",target="cache"} 1"#,
+        r#"last_sync_timestamp_seconds{source="postgres",target="cache"} 1"#,
+        "cdc_build_info{librdkafka=",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(text.lines().any(|it| it.starts_with(start)), "no {start}");
+    }
+    assert!(!text.contains(r#"sync_errors_total{kind="contention""#));
+}
+
+#[test]
+fn lag_is_the_age_of_the_oldest_change_and_zero_when_caught_up() {
+    let lag = |metrics: &Metrics| -> f64 {
+        let text = metrics.render().unwrap();
+        let lag = r#"cdc_lag_seconds{source="postgres",table="users",target="cache"} "#;
+        let value = text.lines().find_map(|line| line.strip_prefix(lag));
+        value.unwrap().parse().unwrap()
+    };
+    let metrics = Metrics::new("shop");
+    let sink = metrics.sink(&config(), "cache");
+    assert_eq!(lag(&metrics), 0.0);
+    sink.oldest(&HashMap::from([(TableId(0), now_ms() - 90_000)]));
+    assert!((90.0..100.0).contains(&lag(&metrics)));
+    sink.oldest(&HashMap::from([(TableId(0), now_ms() + 90_000)]));
+    assert_eq!(lag(&metrics), 0.0, "Postgres' clock is ahead of ours");
+    sink.oldest(&HashMap::new());
+    assert_eq!(lag(&metrics), 0.0);
+}
+
+#[test]
+fn the_lag_of_a_revoked_partition_disappears() {
+    let metrics = Metrics::new("shop");
+    let mut group = metrics.pipeline(&config(), "shop");
+    group.lag(TableId(0), 0, 1);
+    group.lag(TableId(0), 1, 1);
+    group.left("revoked", [(TableId(0), 0), (TableId(0), 7)]);
+    let text = metrics.render().unwrap();
+    assert!(!text.contains(r#"partition="0""#) && text.contains(r#"partition="1""#));
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is installed (Debian: prometheus)");
+    let mut input = promtool.stdin.take().unwrap();
+    input
+        .write_all(busy().render().unwrap().as_bytes())
+        .unwrap();
+    drop(input);
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}

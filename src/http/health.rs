@@ -1,0 +1,144 @@
+//! What `/livez` and `/readyz` answer from: who polls, who is in the group, which store answers.
+//!
+//! Others write it, the endpoint reads it; nothing here asks a store. The surprising fact: a store
+//! in an outage makes the process not ready but never dead, because a restart would not mend it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::sink::Outage;
+
+/// The state of everything that liveness and readiness depend on. Cheap to share.
+pub struct Health {
+    stall_after: Duration,
+    groups: Mutex<BTreeMap<String, Arc<GroupHealth>>>,
+    sinks: Mutex<BTreeMap<String, Arc<SinkHealth>>>,
+}
+
+impl Health {
+    /// A process whose poll loops count as stuck after this long without a beat. Rebalance
+    /// callbacks run inside a poll, so it has to be well above the drain timeout.
+    #[must_use]
+    pub fn new(stall_after: Duration) -> Self {
+        Self {
+            stall_after,
+            groups: Mutex::default(),
+            sinks: Mutex::default(),
+        }
+    }
+
+    /// The health of a consumer group; made when it is first asked for.
+    pub fn group(&self, name: &str) -> Arc<GroupHealth> {
+        Arc::clone(lock(&self.groups).entry(String::from(name)).or_default())
+    }
+
+    /// The health of a sink; made when it is first asked for, not reached yet.
+    pub fn sink(&self, name: &str) -> Arc<SinkHealth> {
+        Arc::clone(lock(&self.sinks).entry(String::from(name)).or_default())
+    }
+
+    /// Whether every poll loop that has begun still moves.
+    pub(super) fn liveness(&self, now: Instant) -> Liveness {
+        let stalled = lock(&self.groups)
+            .iter()
+            .filter_map(|(name, group)| {
+                let since = now.saturating_duration_since((*lock(&group.beat))?);
+                (since > self.stall_after).then(|| (name.clone(), since.as_secs()))
+            })
+            .collect::<BTreeMap<_, _>>();
+        Liveness {
+            live: stalled.is_empty(),
+            seconds_since_poll: stalled,
+        }
+    }
+
+    /// Whether every group has joined and every sink is reachable, and what is missing.
+    pub(super) fn readiness(&self) -> Readiness {
+        let mut waiting_for = BTreeMap::new();
+        for (name, group) in &*lock(&self.groups) {
+            if !*lock(&group.joined) {
+                let why = String::from("not in the group yet");
+                waiting_for.insert(format!("consumer group {name}"), why);
+            }
+        }
+        for (name, sink) in &*lock(&self.sinks) {
+            let why = match &*lock(&sink.state) {
+                SinkState::Reachable => continue,
+                SinkState::NotReached => String::from("not reached yet"),
+                SinkState::Outage(outage) => {
+                    format!("{}: {}", outage.kind.as_str(), outage.reason)
+                }
+            };
+            waiting_for.insert(format!("sink {name}"), why);
+        }
+        Readiness {
+            ready: waiting_for.is_empty(),
+            waiting_for,
+        }
+    }
+}
+
+/// One consumer group of this process.
+#[derive(Default)]
+pub struct GroupHealth {
+    beat: Mutex<Option<Instant>>,
+    joined: Mutex<bool>,
+}
+
+impl GroupHealth {
+    /// The poll loop went round. Before the first beat the group is starting, not stuck.
+    pub fn beat(&self, now: Instant) {
+        *lock(&self.beat) = Some(now);
+    }
+
+    /// Whether the group has given this member an assignment, be it an empty one.
+    pub fn joined(&self, joined: bool) {
+        *lock(&self.joined) = joined;
+    }
+}
+
+/// One sink of this process.
+#[derive(Default)]
+pub struct SinkHealth {
+    state: Mutex<SinkState>,
+}
+
+#[derive(Default)]
+enum SinkState {
+    #[default]
+    NotReached,
+    Reachable,
+    Outage(Outage),
+}
+
+impl SinkHealth {
+    /// The store went into an outage (`Some`), or answered (`None`).
+    pub fn outage(&self, outage: Option<&Outage>) {
+        *lock(&self.state) = outage
+            .cloned()
+            .map_or(SinkState::Reachable, SinkState::Outage);
+    }
+}
+
+/// The answer of `/livez`.
+#[derive(Serialize)]
+pub(super) struct Liveness {
+    pub(super) live: bool,
+    /// The groups whose poll loop is stuck.
+    seconds_since_poll: BTreeMap<String, u64>,
+}
+
+/// The answer of `/readyz`.
+#[derive(Serialize)]
+pub(super) struct Readiness {
+    pub(super) ready: bool,
+    /// What is missing, and why.
+    waiting_for: BTreeMap<String, String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

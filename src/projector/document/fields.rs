@@ -1,0 +1,151 @@
+//! Which fields a document has, and the putting together of its [`Body`].
+//!
+//! Field names are resolved once for each shape of row; after that a body is made by copying
+//! slices. Nothing here looks into a value, except for fields with a path.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::path;
+use crate::change::{Row, Shape, Value};
+use crate::config::Field;
+
+/// The name of a field whose value is not known; shared with the projection.
+pub type MissingField = Arc<str>;
+
+/// A JSON object on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body(String);
+
+impl Body {
+    /// An object without fields, with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes + 2);
+        text.push_str("{}");
+        Self(text)
+    }
+
+    /// The same fields, with room for so many bytes more.
+    pub(super) fn clone_with_room(&self, bytes: usize) -> Self {
+        let mut text = String::with_capacity(self.0.len() + bytes);
+        text.push_str(&self.0);
+        Self(text)
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Appends a field whose `label` (the escaped name with its colon) is ready made.
+    pub(super) fn push(&mut self, label: &str, value: impl FnOnce(&mut String)) {
+        self.0.pop();
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push_str(label);
+        value(&mut self.0);
+        self.0.push('}');
+    }
+}
+
+impl Deref for Body {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The escaped name of a field, with its colon.
+pub(super) fn label(name: &str) -> String {
+    // A `Value` of a string always has a JSON text.
+    format!("{}:", serde_json::Value::from(name))
+}
+
+/// The fields of a projection, resolved for one shape of row.
+pub(super) struct Fields {
+    shape: Arc<Shape>,
+    fields: Box<[Resolved]>,
+    labels_len: usize,
+}
+
+struct Resolved {
+    name: MissingField,
+    label: Box<str>,
+    column: usize,
+    path: Box<[String]>,
+}
+
+impl Fields {
+    /// Finds the columns of `fields` (every column when `None`) in a shape.
+    ///
+    /// # Errors
+    /// The first column that the shape has not.
+    pub(super) fn resolve(fields: Option<&[Field]>, shape: &Arc<Shape>) -> Result<Self, String> {
+        let fields: Box<[Resolved]> = match fields {
+            None => shape.names().enumerate().map(Resolved::column).collect(),
+            Some(fields) => {
+                let resolved = fields.iter().map(|field| Resolved::field(field, shape));
+                resolved.collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Self {
+            shape: Arc::clone(shape),
+            labels_len: fields.iter().map(|field| field.label.len() + 1).sum(),
+            fields,
+        })
+    }
+
+    /// Whether they were resolved for the shape of this row.
+    pub(super) fn fit(&self, row: &Row) -> bool {
+        Arc::ptr_eq(&self.shape, row.shape())
+    }
+
+    /// The body of a row, and the fields whose columns are unavailable.
+    pub(super) fn body(&self, row: &Row) -> (Body, Vec<MissingField>) {
+        let mut body = Body::with_capacity(self.len(row));
+        let mut missing = Vec::new();
+        for field in &self.fields {
+            match row.at(field.column) {
+                Value::Unavailable => missing.push(Arc::clone(&field.name)),
+                Value::Json(json) if field.path.is_empty() => {
+                    body.push(&field.label, |text| text.push_str(json));
+                }
+                Value::Json(json) => {
+                    body.push(&field.label, |text| path::push(text, json, &field.path));
+                }
+            }
+        }
+        (body, missing)
+    }
+
+    /// How long the body will be, where no field has a path.
+    fn len(&self, row: &Row) -> usize {
+        let values = self.fields.iter().filter(|field| field.path.is_empty());
+        let lengths = values.map(|field| row.at(field.column).json().map_or(0, str::len));
+        self.labels_len + lengths.sum::<usize>()
+    }
+}
+
+impl Resolved {
+    fn column((column, name): (usize, &str)) -> Self {
+        Self {
+            name: name.into(),
+            label: label(name).into(),
+            column,
+            path: Box::default(),
+        }
+    }
+
+    fn field(field: &Field, shape: &Shape) -> Result<Self, String> {
+        let column = shape.position(&field.column);
+        Ok(Self {
+            name: field.name.as_str().into(),
+            label: label(&field.name).into(),
+            column: column.ok_or_else(|| field.column.clone())?,
+            path: field.path.clone().into(),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! Completes a partial body from another one.
+
+use super::fields::{Body, MissingField, label};
+use super::path;
+
+/// Appends to `known` those of the `missing` fields that `base`, the text of a JSON object, has;
+/// answers the body and the fields that are still missing. Other fields of `base` are left behind:
+/// they belong to columns that the row no longer has.
+///
+/// # Errors
+/// When `base` is not a JSON object.
+pub(crate) fn fill(
+    known: &Body,
+    missing: &[MissingField],
+    base: &str,
+) -> Result<(Body, Vec<MissingField>), serde_json::Error> {
+    let mut found: Vec<Option<&str>> = vec![None; missing.len()];
+    path::each_member(base, |name, value| {
+        let index = missing.iter().position(|missing| **missing == *name);
+        if let Some(index) = index {
+            found[index] = Some(value);
+        }
+    })?;
+    let added: usize = found.iter().flatten().map(|value| value.len() + 64).sum();
+    let mut body = known.clone_with_room(added);
+    let mut still = Vec::new();
+    for (name, value) in missing.iter().zip(found) {
+        match value {
+            Some(value) => body.push(&label(name), |text| path::push_line(text, value)),
+            None => still.push(name.clone()),
+        }
+    }
+    Ok((body, still))
+}

@@ -1,0 +1,155 @@
+//! The layers above the files: `DISTRIBUTARY__A__B=value` and `--set a.b=value`.
+//!
+//! Both keep the text they are given; figment's own environment provider guesses types.
+
+use figment::value::{Dict, Value};
+
+use super::super::mistake::{Mistake, Place, Severity};
+use super::{Layer, Path, Segment, Spot};
+
+const PREFIX: &str = "DISTRIBUTARY__";
+
+/// The layer of the environment. Names are lower-cased; `__` goes one step into the tree.
+///
+/// # Errors
+/// Variables that contradict each other.
+pub(in crate::config) fn environment<'a>(
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Layer, Vec<Mistake>> {
+    let assignments = variables.filter_map(|(name, value)| {
+        let path = name.strip_prefix(PREFIX)?.to_lowercase();
+        let mut segments: Vec<String> = path.split("__").map(str::to_owned).collect();
+        // librdkafka's names have dots, which most shells do not take in a variable's name.
+        if let ["source", "properties", ..] = strs(&segments)[..] {
+            segments = property(&segments, "__")
+                .into_iter()
+                .map(|it| it.replace('_', "."))
+                .collect();
+        }
+        Some(Assignment {
+            segments,
+            name,
+            value,
+        })
+    });
+    collect("environment", assignments)
+}
+
+/// The layer of `--set path=value`.
+///
+/// # Errors
+/// Assignments without `=`, or that contradict each other.
+pub(in crate::config) fn command_line(assignments: &[String]) -> Result<Layer, Vec<Mistake>> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for assignment in assignments {
+        let Some((name, value)) = assignment.split_once('=') else {
+            bad.push(Mistake {
+                severity: Severity::Error,
+                message: format!("`--set {assignment}` sets nothing"),
+                help: Some("write --set path.to.key=value".into()),
+                path: String::new(),
+                place: Place::whole("command line"),
+            });
+            continue;
+        };
+        let mut segments: Vec<String> = name.split('.').map(str::to_owned).collect();
+        if let ["source", "properties", ..] = strs(&segments)[..] {
+            segments = property(&segments, ".");
+        }
+        good.push(Assignment {
+            segments,
+            name,
+            value,
+        });
+    }
+    let layer = collect("command line", good.into_iter());
+    if bad.is_empty() { layer } else { Err(bad) }
+}
+
+struct Assignment<'a> {
+    segments: Vec<String>,
+    name: &'a str,
+    value: &'a str,
+}
+
+fn strs(segments: &[String]) -> Vec<&str> {
+    segments.iter().map(String::as_str).collect()
+}
+
+/// Everything below `source.properties` is one key.
+fn property(segments: &[String], separator: &str) -> Vec<String> {
+    let (path, name) = segments.split_at(2);
+    [path, &[name.join(separator)]].concat()
+}
+
+fn collect<'a>(
+    origin: &str,
+    assignments: impl Iterator<Item = Assignment<'a>>,
+) -> Result<Layer, Vec<Mistake>> {
+    let mut layer = Layer {
+        origin: origin.to_owned(),
+        ..Layer::default()
+    };
+    let mut mistakes = Vec::new();
+    for assignment in assignments {
+        let path = Path(
+            assignment
+                .segments
+                .iter()
+                .cloned()
+                .map(Segment::Key)
+                .collect(),
+        );
+        let spot = spot(origin, &assignment);
+        if !insert(&mut layer.values, &assignment.segments, assignment.value) {
+            mistakes.push(Mistake {
+                severity: Severity::Error,
+                message: format!("`{path}` is set both as a value and as a mapping"),
+                help: None,
+                path: path.to_string(),
+                place: spot.value.clone(),
+            });
+        }
+        layer.spots.insert(path, spot);
+    }
+    if mistakes.is_empty() {
+        Ok(layer)
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// Shows an assignment as a line of its own.
+fn spot(origin: &str, assignment: &Assignment<'_>) -> Spot {
+    let Assignment { name, value, .. } = assignment;
+    let place = |column, length| Place {
+        origin: origin.to_owned(),
+        line: 1,
+        column,
+        length,
+        excerpt: format!("{name}={value}"),
+    };
+    let name_length = name.chars().count();
+    Spot {
+        key: Some(place(1, name_length)),
+        value: place(name_length + 2, value.chars().count()),
+    }
+}
+
+/// Whether `value` could be put there.
+fn insert(values: &mut Dict, segments: &[String], value: &str) -> bool {
+    let Some((first, rest)) = segments.split_first() else {
+        return false;
+    };
+    if rest.is_empty() {
+        let taken = values.insert(first.clone(), Value::from(value));
+        return taken.is_none();
+    }
+    let below = values
+        .entry(first.clone())
+        .or_insert_with(|| Value::from(Dict::new()));
+    match below {
+        Value::Dict(_, below) => insert(below, rest, value),
+        _ => false,
+    }
+}

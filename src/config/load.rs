@@ -1,0 +1,80 @@
+//! From files, environment and command line to the tree, or to every mistake in them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::layer::{self, Layer};
+use super::merged::Merged;
+use super::mistake::{Mistake, Mistakes, Place, Severity};
+use super::{Config, read};
+
+/// Where the configuration comes from, the weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// The files; a later one overrides an earlier one, key by key.
+    pub files: Vec<PathBuf>,
+    /// The environment: `DISTRIBUTARY__*` overrides the files, and `${NAME}` refers to it.
+    pub environment: BTreeMap<String, String>,
+    /// `path.to.key=value` from the command line, which overrides everything.
+    pub assignments: Vec<String>,
+}
+
+/// A configuration that can be used, and what is doubtful in it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Warnings, in the order in which they are written.
+    pub warnings: Vec<Mistake>,
+}
+
+/// Loads and validates. Uses no network and reads no secret.
+///
+/// # Errors
+/// Every mistake that was found, warnings among them.
+pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
+    let merged = Merged::merge(layers(inputs)?).map_err(|error| {
+        // Layers hold nothing that figment could refuse; should it, its words are all there is.
+        Mistakes(vec![Mistake {
+            severity: Severity::Error,
+            message: error.to_string(),
+            help: None,
+            path: String::new(),
+            place: Place::whole("configuration"),
+        }])
+    })?;
+    let config = read::config(&merged);
+    let mistakes = merged.into_mistakes();
+    match config {
+        Some(config) if mistakes.iter().all(|it| it.severity == Severity::Warning) => Ok(Loaded {
+            config,
+            warnings: mistakes,
+        }),
+        _ => Err(Mistakes(mistakes)),
+    }
+}
+
+fn layers(inputs: &Inputs) -> Result<Vec<Layer>, Mistakes> {
+    let variable = |name: &str| inputs.environment.get(name).cloned();
+    let files = inputs.files.iter().map(|path| Layer::file(path, &variable));
+    let variables = inputs
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let above = [
+        layer::environment(variables),
+        layer::command_line(&inputs.assignments),
+    ];
+    let (mut layers, mut mistakes) = (Vec::new(), Vec::new());
+    for layer in files.chain(above) {
+        match layer {
+            Ok(layer) => layers.push(layer),
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(layers)
+    } else {
+        Err(Mistakes(mistakes))
+    }
+}

@@ -1,0 +1,90 @@
+//! The Kafka side: brokers, group, security, and the tables whose topics are read. Plain data.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::Secret;
+
+/// The Kafka side.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// `host:port` of some brokers.
+    pub brokers: Vec<String>,
+    /// The consumer group; with [`Groups::PerSink`] the prefix of one group for each sink.
+    pub group: String,
+    /// How progress is divided.
+    pub groups: Groups,
+    /// Which rebalance protocol the group speaks.
+    pub protocol: Protocol,
+    /// TLS and SASL; plain text when absent.
+    pub security: Option<Security>,
+    /// Further librdkafka settings, already checked against those that would break a guarantee.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// One group for all sinks, or one for each (D1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// All sinks behind one group: the slowest decides the commit.
+    Shared,
+    /// A group for each sink, `<group>.<sink>`.
+    PerSink,
+}
+
+/// The group's rebalance protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// The classic protocol; cooperative-sticky unless `properties` names another assignor.
+    Classic,
+    /// KIP-848, Kafka 4 and later.
+    Consumer,
+}
+
+/// How the connection to Kafka is protected.
+#[derive(Debug, Clone)]
+pub struct Security {
+    /// `ssl`, `sasl_ssl` or `sasl_plaintext`.
+    pub protocol: String,
+    /// The SASL mechanism, `plain`, `scram-sha-256` or `scram-sha-512`.
+    pub mechanism: Option<String>,
+    /// The SASL user.
+    pub username: Option<String>,
+    /// The SASL password.
+    pub password: Option<Secret>,
+    /// A PEM file of the certificate authority.
+    pub ca: Option<PathBuf>,
+}
+
+/// One table of Postgres, known by the name that the configuration gives it.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// The configuration's name.
+    pub name: String,
+    /// Postgres' schema, `source.schema` of the envelope.
+    pub schema: String,
+    /// Postgres' table, `source.table` of the envelope.
+    pub table: String,
+    /// The topic.
+    pub topic: String,
+    /// The columns of the record key.
+    pub key: Vec<String>,
+    /// Whether `before` images can be trusted.
+    pub full_identity: bool,
+    /// Columns whose JSON text becomes a JSON value.
+    pub json: Vec<String>,
+    /// The life of the topic: the upper bits of versions.
+    pub epoch: u16,
+    /// What a truncate does.
+    pub on_truncate: OnTruncate,
+}
+
+/// What a truncate does (D11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnTruncate {
+    /// Stop with exit code 65 and say the ways past it.
+    Stop,
+    /// Count it and go on.
+    Ignore,
+    /// Delete everything of an older version; only on topics of one partition.
+    Apply,
+}

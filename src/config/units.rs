@@ -1,0 +1,133 @@
+//! Durations, sizes and addresses as people write them. Errors complete a mistake's message.
+
+use std::time::Duration;
+
+/// `25s`, `500ms`, `6h`, `1m 30s`; `0` needs no unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text)
+        .map_err(|_| format!("expected a duration such as `500ms`, `25s` or `6h`, found `{text}`"))
+}
+
+/// `64MiB`, `512KB`, `1048576` (bytes).
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    text.parse::<bytesize::ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|_| format!("expected a size such as `64MiB` or `512KB`, found `{text}`"))
+}
+
+/// `host:port`.
+pub(super) fn broker(text: &str) -> Result<(), String> {
+    let parts = text.rsplit_once(':');
+    let valid = parts.is_some_and(|(host, port)| {
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        let plain =
+            !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || ":/@".contains(c));
+        (bracketed || plain) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if valid {
+        Ok(())
+    } else {
+        Err(format!("expected a broker as `host:port`, found `{text}`"))
+    }
+}
+
+/// The parts of a URL that matter here.
+pub(super) struct Url<'a> {
+    pub(super) user_info: Option<&'a str>,
+}
+
+/// `scheme://[user[:password]@]host[:port][/path]` with one of the schemes. The error never holds
+/// the text, which may hold a password.
+pub(super) fn url<'a>(text: &'a str, schemes: &[&str]) -> Result<Url<'a>, String> {
+    let forms = || {
+        schemes
+            .iter()
+            .map(|it| format!("`{it}://host:port`"))
+            .collect::<Vec<_>>()
+            .join(" or ")
+    };
+    let expected = |what: &str| format!("expected {}; {what}", forms());
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(expected("found no scheme"));
+    };
+    if !schemes.contains(&scheme) {
+        return Err(expected(&format!("found the scheme `{scheme}`")));
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (user_info, address) = match authority.rsplit_once('@') {
+        Some((user_info, address)) => (Some(user_info), address),
+        None => (None, authority),
+    };
+    let port_at = address
+        .rfind(':')
+        .filter(|at| !address[*at..].contains(']'));
+    let (host, port) = address.split_at(port_at.unwrap_or(address.len()));
+    if host.is_empty() || host.contains(char::is_whitespace) {
+        return Err(expected("found no host"));
+    }
+    if !port.is_empty()
+        && !port
+            .trim_start_matches(':')
+            .parse::<u16>()
+            .is_ok_and(|it| it > 0)
+    {
+        return Err(expected("found a port that is none"));
+    }
+    Ok(Url { user_info })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_read_as_people_write_them() {
+        assert_eq!(duration("25s").unwrap(), Duration::from_secs(25));
+        assert_eq!(duration("0").unwrap(), Duration::ZERO);
+        assert_eq!(duration("1m 30s").unwrap(), Duration::from_secs(90));
+        assert!(duration("25").unwrap_err().contains("found `25`"));
+        assert_eq!(size("8MiB").unwrap(), 8 << 20);
+        assert_eq!(size("512KB").unwrap(), 512_000);
+        assert_eq!(size("1000").unwrap(), 1000);
+        assert!(size("much").unwrap_err().contains("found `much`"));
+    }
+
+    #[test]
+    fn brokers_and_urls_need_a_host_and_a_port_that_is_one() {
+        assert!(broker("kafka-0.kafka:9092").is_ok() && broker("[::1]:9092").is_ok());
+        for bad in [
+            "kafka",
+            "kafka:",
+            "kafka:0",
+            "kafka:http",
+            "http://kafka:9092",
+            ":9092",
+        ] {
+            assert!(broker(bad).is_err(), "{bad}");
+        }
+        let schemes = ["http", "https"];
+        assert_eq!(
+            url("http://es:9200/base", &schemes).unwrap().user_info,
+            None
+        );
+        assert_eq!(
+            url("https://u:p@es", &schemes).unwrap().user_info,
+            Some("u:p")
+        );
+        assert!(
+            url("http://[::1]:9200", &schemes).is_ok() && url("http://[::1]", &schemes).is_ok()
+        );
+        for bad in [
+            "es:9200",
+            "redis://es",
+            "http://",
+            "http://es:port",
+            "http://es:99999",
+        ] {
+            assert!(url(bad, &schemes).is_err(), "{bad}");
+        }
+    }
+}

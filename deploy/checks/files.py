@@ -1,0 +1,49 @@
+"""The rest: the image's recipe against the code and the manifests, and the style of scripts and YAML."""
+
+import re
+
+from tools import expect, load, run
+
+DEPLOYMENT = "deploy/kubernetes/base/deployment.yaml"
+
+
+def dockerfile_agrees_with_the_code(root):
+    recipe = (root / "Dockerfile").read_text()
+    manifest = (root / "Cargo.toml").read_text()
+    rust = re.search(r'^rust-version = "([\d.]+)"', manifest, re.MULTILINE)[1]
+    expect(f"FROM rust:{rust}-" in recipe, f"the Dockerfile does not build with Rust {rust}, which Cargo.toml asks for")
+    suites = set(re.findall(r"^FROM \S*?:\S*?(bookworm|trixie|bullseye)\S* AS", recipe, re.MULTILINE))
+    expect(len(suites) == 1, f"built and run on different Debians: {suites}")
+    version = re.search(r'^version = "([\d.]+)"', manifest, re.MULTILINE)[1]
+    expect(f"ARG VERSION={version}" in recipe, f"the Dockerfile's VERSION is not {version}")
+    members = re.findall(r'"dev/(\w+)"', manifest)
+    for package in ["distributary", *members]:
+        expect(f"--package {package}" in recipe, f"the Dockerfile does not build {package}")
+
+
+def image_runs_as_the_deployments_user(root):
+    user = re.findall(r"^USER (\d+):(\d+)$", (root / "Dockerfile").read_text(), re.MULTILINE)
+    pod = load(root / DEPLOYMENT)["spec"]["template"]["spec"]["securityContext"]
+    wanted = (str(pod["runAsUser"]), str(pod["runAsGroup"]))
+    expect(user == [wanted], f"the image runs as {user}, the Deployment as {wanted}")
+
+
+def scripts_are_clean(root):
+    own = [root / "deploy/check", root / "deploy/compose/register-connector"]
+    run("shellcheck", *own)
+
+
+def yaml_is_clean(root):
+    run("yamllint", "--strict", "--config-file", root / "deploy/checks/yamllint.yaml", root / "deploy",
+        root / "docker-compose.yml", cwd=root)
+
+
+CHECKS = [dockerfile_agrees_with_the_code, image_runs_as_the_deployments_user, scripts_are_clean, yaml_is_clean]
+
+BREAKS = [
+    (dockerfile_agrees_with_the_code, "Dockerfile", "FROM rust:1.", "FROM rust:0."),
+    (dockerfile_agrees_with_the_code, "Dockerfile", "debian:bookworm-slim AS", "debian:trixie-slim AS"),
+    (image_runs_as_the_deployments_user, "Dockerfile", "USER 65532:65532", "USER 0:0"),
+    (scripts_are_clean, "deploy/check", '"$root/deploy/checks/run.py"', "$root/deploy/checks/run.py"),
+    (yaml_is_clean, "deploy/prometheus/rules.yaml", "        for: 5m\n", "        for: 5m\n        for: 6m\n"),
+]

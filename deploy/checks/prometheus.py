@@ -1,0 +1,102 @@
+"""The alerts: syntax, unit tests, annotations, runbooks, metric names, and the operator's copy of them."""
+
+import re
+
+from tools import Failed, expect, load, run
+
+RULES = "deploy/prometheus/rules.yaml"
+TESTS = "deploy/prometheus/rules_test.yaml"
+OPERATOR = "deploy/kubernetes/components/alerts/prometheus-rule.yaml"
+SECTIONS = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"]
+OPERATOR_HEAD = """\
+# Written by `deploy/check --write` from deploy/prometheus/rules.yaml; change the rules there.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: distributary
+spec:
+"""
+# Prometheus' own; every other metric must be one that the program exports.
+FOREIGN = {"up"}
+
+
+def alerts(root):
+    return [rule for group in load(root / RULES)["groups"] for rule in group["rules"]]
+
+
+def rules_parse(root):
+    run("promtool", "check", "rules", root / RULES)
+    run("promtool", "check", "config", root / "deploy/prometheus/prometheus.yml")
+
+
+def rules_behave(root):
+    run("promtool", "test", "rules", "rules_test.yaml", cwd=(root / TESTS).parent)
+
+
+def alerts_are_tested_both_ways(root):
+    cases = [case for test in load(root / TESTS)["tests"] for case in test["alert_rule_test"]]
+    for rule in alerts(root):
+        name = rule["alert"]
+        outcomes = {bool(case["exp_alerts"]) for case in cases if case["alertname"] == name}
+        expect(outcomes == {True, False}, f"{name} needs a test where it fires and one where it does not")
+
+
+def alerts_explain_themselves(root):
+    for rule in alerts(root):
+        name, notes = rule["alert"], rule.get("annotations", {})
+        expect(rule.get("labels", {}).get("severity") in {"critical", "warning", "info"}, f"{name}: no severity")
+        for key in ["summary", "description", "runbook_url"]:
+            expect(notes.get(key), f"{name}: no {key}")
+        page = root / notes["runbook_url"]
+        expect(page.name == f"{name}.md" and page.is_file(), f"{name}: no runbook {notes['runbook_url']}")
+        lines = page.read_text().splitlines()
+        expect(lines[0] == f"# {name}", f"{page.name} must open with its alert's name")
+        expect([line for line in lines if line.startswith("## ")] == SECTIONS, f"{page.name} needs {SECTIONS}")
+    known = {rule["alert"] for rule in alerts(root)}
+    for page in (root / "deploy/runbooks").glob("*.md"):
+        expect(page.stem in known, f"{page.name} belongs to no alert")
+
+
+def rules_use_metrics_that_exist(root):
+    source = "\n".join(path.read_text() for path in (root / "src").rglob("*.rs"))
+    for rule in alerts(root):
+        bare = re.sub(r"\{[^}]*\}|\b(by|on|without)\s*\([^)]*\)", " ", rule["expr"])
+        names = set(re.findall(r"\b([a-z]\w*_\w+|up)\b", bare)) - FOREIGN
+        expect(names or "up" in bare, f"{rule['alert']} reads no metric")
+        for name in names:
+            expect(f'"{name}"' in source, f"{rule['alert']} reads {name}, which nothing in src/ exports")
+
+
+def operator_rule(root):
+    """The text of the PrometheusRule: the plain rules in the operator's wrapping, without their comments."""
+    _, start, groups = (root / RULES).read_text().partition("groups:\n")
+    lines = [line for line in (start + groups).splitlines() if not line.lstrip().startswith("#")]
+    return OPERATOR_HEAD + "".join(f"  {line}\n" if line else "\n" for line in lines)
+
+
+def operator_has_the_same_alerts(root):
+    if (root / OPERATOR).read_text() != operator_rule(root):
+        raise Failed(f"{OPERATOR} differs from {RULES}: run deploy/check --write")
+
+
+CHECKS = [
+    rules_parse,
+    rules_behave,
+    alerts_are_tested_both_ways,
+    alerts_explain_themselves,
+    rules_use_metrics_that_exist,
+    operator_has_the_same_alerts,
+]
+
+BREAKS = [
+    (rules_parse, RULES, "cdc_lag_seconds) > 60", "cdc_lag_seconds > 60"),
+    (rules_behave, RULES, "cdc_lag_seconds) > 60", "cdc_lag_seconds) > 100"),
+    (rules_behave, RULES, "up{job=\"distributary\"} == 0 or ", ""),
+    (alerts_are_tested_both_ways, RULES, "alert: CDCNoScrape", "alert: CDCOther"),
+    (alerts_explain_themselves, RULES, "severity: critical", "severity: loud"),
+    (alerts_explain_themselves, RULES, "summary:", "title:"),
+    (alerts_explain_themselves, RULES, "runbooks/CDCDeadLetters.md", "runbooks/Gone.md"),
+    (alerts_explain_themselves, "deploy/runbooks/CDCNoScrape.md", "## Impact", "## Effect"),
+    (rules_use_metrics_that_exist, RULES, "(cdc_lag_seconds)", "(cdc_lag_secs)"),
+    (operator_has_the_same_alerts, RULES, "for: 5m", "for: 6m"),
+]

@@ -1,6 +1,6 @@
 # The commands of this repository. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help stack-up stack-down stack-reset stack-status connector test
+.PHONY: help stack-up stack-down stack-reset stack-status connector demo test
 
 STACK := dev/stack/stack
 
@@ -21,6 +21,10 @@ stack-status: ## show which server runs where
 
 connector: ## register connectors/ecommerce.json and wait until it runs
 	@$(STACK) connector register ecommerce
+
+demo: stack-up ## watch Postgres' changes arrive in the three stores, compared field by field; SEED=n, CHANGES=n
+	@cargo build --quiet --release --package distributary --package demo
+	@set -a && . .stack/env && set +a && cargo run --quiet --release --package demo -- --seed $(or $(SEED),1) --changes $(or $(CHANGES),3000)
 
 test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`
 	@dev/test

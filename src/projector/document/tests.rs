@@ -188,7 +188,7 @@ fn an_unavailable_column_is_missing_and_no_placeholder_is_in_the_body() {
     let document = updated(5, &[("id", "1"), ("text", "-"), ("n", "2")]);
     let partial = partial(&document);
     assert_eq!(&*partial.known, r#"{"id":1,"n":2}"#);
-    assert_eq!(partial.missing, ["text".into()]);
+    assert_eq!(partial.missing, [MissingField::from("text")]);
     assert_eq!((partial.since, &partial.fill_from), (None, &None));
 }
 
@@ -236,7 +236,7 @@ fn two_partials_miss_what_neither_has() {
     let document = merged(first, second);
     let partial = partial(&document);
     assert_eq!(&*partial.known, r#"{"b":2,"a":1}"#);
-    assert_eq!(partial.missing, ["c".into()]);
+    assert_eq!(partial.missing, [MissingField::from("c")]);
 }
 
 #[test]

@@ -139,6 +139,18 @@ pub enum DecodeError {
         /// The column.
         column: String,
     },
+    /// A wrapper whose schema is no Connect schema.
+    #[error(
+        "the schema of the record {0} is no Connect schema that says its columns' types; was the \
+         record written by org.apache.kafka.connect.json.JsonConverter?"
+    )]
+    Schema(Part),
+    /// A value that contradicts its schema.
+    #[error("the value of column {column} is not of the type that the record's schema gives it")]
+    Mismatch {
+        /// The column.
+        column: String,
+    },
     /// Half of a surrogate pair, which no UTF-8 text can hold.
     #[error("the record {0} escapes half of a surrogate pair, which no UTF-8 text can hold")]
     LoneSurrogate(Part),
@@ -177,6 +189,8 @@ impl DecodeError {
             | Self::KeyNull { .. } => "wrong_key",
             Self::Duplicate { .. } => "duplicate_field",
             Self::TooDeep { .. } => "too_deep",
+            Self::Schema(_) => "invalid_schema",
+            Self::Mismatch { .. } => "type_mismatch",
             Self::LoneSurrogate(_) => "lone_surrogate",
             Self::NoRow => "no_row",
             Self::JsonColumn { .. } => "invalid_json_column",

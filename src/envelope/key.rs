@@ -11,6 +11,7 @@ use super::error::{DecodeError, Part};
 use super::fields::{Columns, ColumnsSeed};
 use super::json::has_lone_surrogate;
 use super::rows::Image;
+use super::schema::Schemas;
 use super::shapes::{Known, refuse_duplicates};
 use super::{TableName, parse, text};
 use crate::change::{Row, Shape};
@@ -21,23 +22,25 @@ const PHYSICAL_TABLE: &str = "__dbz__physicalTableIdentifier";
 /// Reads the record keys of one table.
 pub(super) struct KeyReader {
     /// The configured key columns.
-    known: Known,
+    known: Arc<Known>,
     /// The fields of the last record key, in its order.
     expected: Shape,
     /// For each key column the position among those fields.
     positions: Vec<usize>,
+    schemas: Schemas,
 }
 
 impl KeyReader {
     pub(super) fn new(columns: &[String]) -> Self {
         let shape = Arc::new(Shape::new(columns.iter().map(String::as_str)));
         Self {
-            known: Known {
+            known: Arc::new(Known {
                 json: columns.iter().map(|_| false).collect(),
                 shape,
-            },
+            }),
             expected: Shape::new(columns.iter().map(String::as_str)),
             positions: (0..columns.len()).collect(),
+            schemas: Schemas::default(),
         }
     }
 
@@ -56,19 +59,29 @@ impl KeyReader {
         if has_lone_surrogate(key) {
             return Err(DecodeError::LoneSurrogate(Part::Key));
         }
-        let columns = self.columns(table, key)?;
+        let recognised = self.schemas.recognise(key);
+        let mut wrapped = recognised.is_some();
+        let mut columns = self.columns(table, (key, recognised.unwrap_or(key)))?;
+        if let Some(wrapper) = wrapper(key, &columns) {
+            self.schemas.learn(key, wrapper, Part::Key)?;
+            columns = self.columns(table, (key, wrapper.1))?;
+            wrapped = true;
+        }
         if let Some(names) = &columns.names {
             refuse_duplicates(names, Part::Key)?;
             self.positions = self.locate(table, names)?;
             self.expected = Shape::new(names.iter().map(String::as_str));
         }
-        let cells = self.positions.iter().map(|at| columns.cells[*at]).collect();
-        let image = Image {
-            text: key,
-            known: &self.known,
-            partial: false,
+        let types = match wrapped {
+            true => self.schemas.types(&self.known),
+            false => None,
         };
-        let row = image.row(cells)?;
+        let image = Image {
+            cells: self.positions.iter().map(|at| columns.cells[*at]).collect(),
+            known: Arc::clone(&self.known),
+            types,
+        };
+        let row = image.row(key, false)?;
         let null = row.columns().find(|(_, value)| value.is_null());
         match null {
             None => Ok(row),
@@ -79,13 +92,17 @@ impl KeyReader {
         }
     }
 
-    fn columns(&self, table: &TableName, key: &str) -> Result<Columns, DecodeError> {
+    fn columns(
+        &self,
+        table: &TableName,
+        (whole, part): (&str, &str),
+    ) -> Result<Columns, DecodeError> {
         let wrong_form = || DecodeError::KeyForm {
             table: table.to_string(),
         };
-        let mut deserializer = serde_json::Deserializer::from_str(key);
+        let mut deserializer = serde_json::Deserializer::from_str(part);
         let seed = ColumnsSeed {
-            text: key,
+            text: whole,
             expected: &self.expected,
         };
         let parsed = seed
@@ -96,7 +113,9 @@ impl KeyReader {
             Ok(None) => Err(DecodeError::NoKey {
                 table: table.to_string(),
             }),
-            Err(error) if error.is_data() || !key.starts_with('{') => Err(wrong_form()),
+            Err(error) if error.is_data() || !part.trim_ascii_start().starts_with('{') => {
+                Err(wrong_form())
+            }
             Err(error) => Err(parse::json_error(Part::Key, &error)),
         }
     }
@@ -123,4 +142,14 @@ impl KeyReader {
             }),
         }
     }
+}
+
+/// `schema` and `payload`, if the key is of the wrapped form.
+fn wrapper<'k>(key: &'k str, columns: &Columns) -> Option<(&'k str, &'k str)> {
+    let names = columns.names.as_ref().filter(|names| names.len() == 2)?;
+    let field = |field: &str| {
+        let at = names.iter().position(|name| name == field)?;
+        key.get(columns.cells[at].range())
+    };
+    field("schema").zip(field("payload"))
 }

@@ -4,6 +4,7 @@
 //! and its columns stay slices of the record's own buffer. The surprising fact: a change is decided
 //! by what the record says of itself (`op`, `source`), only a bare tombstone by its topic.
 
+mod decimal;
 mod error;
 mod fields;
 mod json;
@@ -12,10 +13,13 @@ mod moves;
 mod parse;
 mod placeholder;
 mod rows;
+mod schema;
 mod shapes;
 mod table;
+mod temporal;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::fmt;
 

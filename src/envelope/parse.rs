@@ -21,10 +21,8 @@ pub(super) struct Envelope<'a> {
     pub(super) after: Option<Columns>,
     pub(super) op: Option<&'a str>,
     pub(super) source: Source<'a>,
-    /// The schema of the wrapped form.
-    pub(super) schema: Option<&'a str>,
-    /// The content of the wrapped form.
-    pub(super) payload: Option<&'a str>,
+    schema: Option<&'a str>,
+    payload: Option<&'a str>,
     /// Bits of [`FIELDS`].
     seen: u16,
     /// Whether there are fields outside of [`FIELDS`].
@@ -56,7 +54,7 @@ const FIELDS: [&str; 12] = [
     "specversion",
 ];
 
-impl Envelope<'_> {
+impl<'a> Envelope<'a> {
     /// Whether the value has all of these, which are of [`FIELDS`].
     pub(super) fn has(&self, names: &[&str]) -> bool {
         let bit = |name: &&str| FIELDS.iter().position(|field| field == name);
@@ -65,26 +63,37 @@ impl Envelope<'_> {
             .all(|name| bit(name).is_some_and(|bit| self.seen & 1 << bit != 0))
     }
 
+    /// `schema` and `payload` of the wrapped form.
+    pub(super) fn wrapper(&self) -> Option<(&'a str, &'a str)> {
+        self.schema.zip(self.payload)
+    }
+
     /// A heartbeat has no field but its time.
     pub(super) fn is_heartbeat(&self) -> bool {
         !self.others && self.seen.count_ones() == 1 && self.has(&["ts_ms"])
     }
 }
 
-/// Reads a value's text. `before` is read only where it can be trusted (D4).
+/// Reads an envelope, which is `part` of the record's text `whole`. `before` is read only where it
+/// can be trusted (D4).
 pub(super) fn envelope<'a>(
-    text: &'a str,
+    (whole, part): (&'a str, &'a str),
     expected: &Shape,
     trust_before: bool,
 ) -> Result<Envelope<'a>, DecodeError> {
+    if part.trim_ascii() == "null" {
+        return Err(DecodeError::NotAnEnvelope(
+            "but null, which is what a flattened delete looks like",
+        ));
+    }
     let mut problem = None;
     let seed = EnvelopeSeed {
-        text,
+        text: whole,
         expected,
         trust_before,
         problem: &mut problem,
     };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let mut deserializer = serde_json::Deserializer::from_str(part);
     let parsed = seed
         .deserialize(&mut deserializer)
         .and_then(|envelope| deserializer.end().map(|()| envelope));

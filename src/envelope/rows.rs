@@ -6,112 +6,149 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::error::DecodeError;
 use super::json::{TooDeep, compact, has_lone_surrogate};
 use super::placeholder::is_placeholder;
+use super::schema::Type;
 use super::shapes::Known;
+use super::values::{Mismatch, canonical, elements};
 use crate::change::{Cell, Row};
 
-/// What is known about the columns of one image.
-pub(super) struct Image<'a> {
-    /// The record's text, in which the cells lie.
-    pub(super) text: &'a Arc<String>,
-    /// The shape.
-    pub(super) known: &'a Known,
-    /// Whether placeholders for unchanged TOASTed values can occur.
-    pub(super) partial: bool,
+/// A row image that is located in a record's text but not yet built.
+pub(super) struct Image {
+    /// Where each column's value lies.
+    pub(super) cells: Vec<Cell>,
+    /// The columns.
+    pub(super) known: Arc<Known>,
+    /// The columns' types, where the record says them and one needs a conversion.
+    pub(super) types: Option<Arc<[Type]>>,
 }
 
-impl Image<'_> {
-    /// The row of these cells.
-    pub(super) fn row(&self, mut cells: Vec<Cell>) -> Result<Row, DecodeError> {
+/// Why a value is not canonical JSON; the column's name is added by the caller.
+enum Problem {
+    TooDeep,
+    Mismatch,
+    Json(String),
+}
+
+impl From<Mismatch> for Problem {
+    fn from(Mismatch: Mismatch) -> Self {
+        Self::Mismatch
+    }
+}
+
+impl From<TooDeep> for Problem {
+    fn from(TooDeep: TooDeep) -> Self {
+        Self::TooDeep
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
+}
+
+impl Image {
+    /// The text from the first column's value to the end of the last one's.
+    pub(super) fn extent<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let (first, last) = (self.cells.first()?, self.cells.last()?);
+        text.get(first.range().start..last.range().end)
+    }
+
+    /// The row. `partial`: placeholders for unchanged TOASTed values can occur (D5).
+    pub(super) fn row(mut self, text: &Arc<String>, partial: bool) -> Result<Row, DecodeError> {
         // Rewritten values; their cells count on from the end of the text.
         let mut extra = String::new();
-        for (index, cell) in cells.iter_mut().enumerate() {
-            let json = compact(slice(self.text, *cell)).map_err(|TooDeep| self.too_deep(index))?;
-            if self.partial && is_placeholder(&json) {
-                *cell = Cell::UNAVAILABLE;
-                continue;
-            }
-            let json = if self.known.json[index] {
-                self.spliced(index, json)?
-            } else {
-                json
-            };
-            if let Cow::Owned(json) = json {
-                let start = self.text.len() + extra.len();
-                extra.push_str(&json);
-                *cell = Cell::new(start, start + json.len());
+        for index in 0..self.cells.len() {
+            let json = slice(text, self.cells[index]);
+            let value = self
+                .value(index, json, partial)
+                .map_err(|problem| self.error(index, problem))?;
+            match value {
+                None => self.cells[index] = Cell::UNAVAILABLE,
+                Some(Cow::Borrowed(same)) if std::ptr::eq(same, json) => {}
+                Some(rewritten) => {
+                    let start = text.len() + extra.len();
+                    extra.push_str(&rewritten);
+                    self.cells[index] = Cell::new(start, start + rewritten.len());
+                }
             }
         }
         let text = if extra.is_empty() {
-            Arc::clone(self.text)
+            Arc::clone(text)
         } else {
-            Arc::new(gather(self.text, &extra, &mut cells))
+            Arc::new(gather(text, &extra, &mut self.cells))
         };
-        Ok(Row::new(
-            text,
-            Arc::clone(&self.known.shape),
-            cells.into_boxed_slice(),
-        ))
+        let shape = Arc::clone(&self.known.shape);
+        Ok(Row::new(text, shape, self.cells.into_boxed_slice()))
     }
 
-    /// The JSON value whose text is in a JSON string, or in each string of an array (`jsonb[]`).
-    /// What is neither is a JSON value already.
-    fn spliced<'j>(&self, index: usize, json: Cow<'j, str>) -> Result<Cow<'j, str>, DecodeError> {
-        if json.starts_with('[') {
-            let elements: Vec<Cow<'_, serde_json::value::RawValue>> =
-                serde_json::from_str(&json).map_err(|error| self.bad_json(index, &error))?;
-            let mut array = String::from("[");
-            for element in elements {
-                if array.len() > 1 {
-                    array.push(',');
-                }
-                array.push_str(&self.spliced_string(index, element.get())?);
-            }
-            array.push(']');
-            return Ok(Cow::Owned(array));
+    /// The canonical text of a column's value; `None` for a placeholder.
+    fn value<'j>(
+        &self,
+        index: usize,
+        json: &'j str,
+        partial: bool,
+    ) -> Result<Option<Cow<'j, str>>, Problem> {
+        let mut value = compact(json)?;
+        if partial && is_placeholder(&value) {
+            return Ok(None);
         }
-        if json.starts_with('"') {
-            return Ok(Cow::Owned(self.spliced_string(index, &json)?));
+        let column = self
+            .types
+            .as_ref()
+            .map_or(&Type::Verbatim, |types| &types[index]);
+        value = rewrite(value, |json| Ok(canonical(json, column)?))?;
+        if self.known.json[index] {
+            value = rewrite(value, spliced)?;
         }
-        Ok(json)
+        Ok(Some(value))
     }
 
-    fn spliced_string(&self, index: usize, json: &str) -> Result<String, DecodeError> {
-        if !json.starts_with('"') {
-            return Ok(json.to_owned());
+    fn error(&self, index: usize, problem: Problem) -> DecodeError {
+        let column = self.known.shape.names().nth(index);
+        let column = column.unwrap_or_default().to_owned();
+        match problem {
+            Problem::TooDeep => DecodeError::TooDeep { column },
+            Problem::Mismatch => DecodeError::Mismatch { column },
+            Problem::Json(detail) => DecodeError::JsonColumn { column, detail },
         }
-        let bad_json = |error: serde_json::Error| self.bad_json(index, &error);
-        let text: String = serde_json::from_str(json).map_err(bad_json)?;
-        let value: &serde_json::value::RawValue = serde_json::from_str(&text).map_err(bad_json)?;
-        if has_lone_surrogate(value.get()) {
-            return Err(DecodeError::JsonColumn {
-                column: self.name(index),
-                detail: "it escapes half of a surrogate pair".into(),
-            });
-        }
-        let value = compact(value.get()).map_err(|TooDeep| self.too_deep(index))?;
-        Ok(value.into_owned())
     }
+}
 
-    fn name(&self, index: usize) -> String {
-        let mut names = self.known.shape.names();
-        names.nth(index).unwrap_or_default().to_owned()
+/// One more step of rewriting, which keeps borrowing where it can.
+fn rewrite<'j>(
+    value: Cow<'j, str>,
+    step: impl for<'v> Fn(&'v str) -> Result<Cow<'v, str>, Problem>,
+) -> Result<Cow<'j, str>, Problem> {
+    match value {
+        Cow::Borrowed(json) => step(json),
+        Cow::Owned(json) => Ok(Cow::Owned(step(&json)?.into_owned())),
     }
+}
 
-    fn too_deep(&self, index: usize) -> DecodeError {
-        DecodeError::TooDeep {
-            column: self.name(index),
-        }
+/// The JSON value whose text is in a JSON string, or in each string of an array (`jsonb[]`). What
+/// is neither is a JSON value already.
+fn spliced(json: &str) -> Result<Cow<'_, str>, Problem> {
+    if json.starts_with('[') {
+        return elements(json, spliced_string);
     }
+    spliced_string(json)
+}
 
-    fn bad_json(&self, index: usize, error: &serde_json::Error) -> DecodeError {
-        DecodeError::JsonColumn {
-            column: self.name(index),
-            detail: error.to_string(),
-        }
+fn spliced_string(json: &str) -> Result<Cow<'_, str>, Problem> {
+    if !json.starts_with('"') {
+        return Ok(Cow::Borrowed(json));
     }
+    let text: String = serde_json::from_str(json)?;
+    let value: &RawValue = serde_json::from_str(&text)?;
+    if has_lone_surrogate(value.get()) {
+        return Err(Problem::Json("it escapes half of a surrogate pair".into()));
+    }
+    Ok(Cow::Owned(compact(value.get())?.into_owned()))
 }
 
 fn slice(text: &str, cell: Cell) -> &str {
@@ -121,9 +158,10 @@ fn slice(text: &str, cell: Cell) -> &str {
 
 /// One buffer with only the values of the cells, which are moved to it.
 fn gather(text: &str, extra: &str, cells: &mut [Cell]) -> String {
+    let available = |cell: &&mut Cell| **cell != Cell::UNAVAILABLE;
     let length = cells.iter().map(|cell| cell.range().len()).sum();
     let mut gathered = String::with_capacity(length);
-    for cell in cells.iter_mut().filter(|cell| **cell != Cell::UNAVAILABLE) {
+    for cell in cells.iter_mut().filter(available) {
         let range = cell.range();
         let value = match range.start.checked_sub(text.len()) {
             None => slice(text, *cell),

@@ -9,6 +9,7 @@ use super::key::KeyReader;
 use super::moves::{KeyMoves, Seen};
 use super::parse::{Envelope, envelope, string};
 use super::rows::Image;
+use super::schema::Schemas;
 use super::shapes::{Known, Shapes};
 use super::{Decoded, Ignored, Input, TableName, text};
 use crate::change::{Change, Op, Row, TableId, Version};
@@ -22,13 +23,14 @@ pub(super) struct Table {
     epoch: u16,
     keys: KeyReader,
     shapes: Shapes,
+    schemas: Schemas,
 }
 
 /// A row change whose images are located but not yet built.
 struct Located {
     op: Op,
-    before: Option<(Columns, Arc<Known>)>,
-    after: Option<(Columns, Arc<Known>)>,
+    before: Option<Image>,
+    after: Option<Image>,
     committed_at_ms: Option<i64>,
     tx_id: Option<u64>,
 }
@@ -52,6 +54,7 @@ impl Table {
             epoch: table.epoch,
             keys: KeyReader::new(&table.key),
             shapes: Shapes::new(table.json.clone()),
+            schemas: Schemas::default(),
         }
     }
 
@@ -109,13 +112,14 @@ impl Table {
         let key_bytes = record.key.ok_or_else(no_key)?;
         let key_text = Arc::new(super::text(Part::Key, key_bytes)?);
         let key = self.keys.read_text(&self.name, &key_text)?;
+        let extent = |image: Option<&Image>| image.and_then(|image| image.extent(&text));
         let seen = Seen {
             op: located.op,
             key: &key_text,
             tx_id: located.tx_id,
             moved: self.full_identity && record.old_key.is_some(),
-            before: extent(&text, located.before.as_ref()),
-            after: extent(&text, located.after.as_ref()),
+            before: extent(located.before.as_ref()),
+            after: extent(located.after.as_ref()),
         };
         if moves.row_has_left(&seen) {
             return Ok(Decoded::Ignored(Ignored::KeyTaken));
@@ -123,12 +127,16 @@ impl Table {
         // Only here can Postgres have left a value out (D5).
         let partial = located.op == Op::Update || record.old_key.is_some();
         let moved_from = record.old_key.and_then(|key| self.old_key(key));
+        let row = |image: Option<Image>, partial| {
+            let row = image.map(|image| image.row(&text, partial));
+            row.transpose()
+        };
         Ok(Decoded::Change(Change {
             table: self.id,
             op: located.op,
             key,
-            before: image(&text, located.before, false)?,
-            after: image(&text, located.after, partial)?,
+            before: row(located.before, false)?,
+            after: row(located.after, partial)?,
             moved_from,
             version: Version::new(self.epoch, record.offset),
             committed_at_ms: located.committed_at_ms.unwrap_or(record.timestamp_ms),
@@ -142,11 +150,16 @@ impl Table {
     }
 
     fn content(&mut self, text: &str) -> Result<Content, DecodeError> {
-        if text.trim_ascii() == "null" {
-            return Err(DecodeError::NotAnEnvelope("the text `null`"));
-        }
         let expected = Arc::clone(self.shapes.expected());
-        let envelope = envelope(text, &expected.shape, self.full_identity)?;
+        let parse = |part| envelope((text, part), &expected.shape, self.full_identity);
+        let recognised = self.schemas.recognise(text);
+        let mut envelope = parse(recognised.unwrap_or(text))?;
+        let mut wrapped = recognised.is_some();
+        if let (None, Some(wrapper)) = (envelope.op, envelope.wrapper()) {
+            self.schemas.learn(text, wrapper, Part::Value)?;
+            envelope = parse(wrapper.1)?;
+            wrapped = true;
+        }
         if has_lone_surrogate(text) {
             return Err(DecodeError::LoneSurrogate(Part::Value));
         }
@@ -166,14 +179,15 @@ impl Table {
             _ => return Err(DecodeError::UnknownOp),
         };
         self.refuse_other_tables(&envelope)?;
-        self.located(op, envelope, &expected).map(Content::Row)
+        self.located(op, envelope, (&expected, wrapped))
+            .map(Content::Row)
     }
 
     fn located(
         &mut self,
         op: Op,
         envelope: Envelope<'_>,
-        expected: &Arc<Known>,
+        (expected, wrapped): (&Arc<Known>, bool),
     ) -> Result<Located, DecodeError> {
         let source = &envelope.source;
         let committed_at_ms = source.ts_ms.and_then(|raw| raw.parse().ok());
@@ -181,16 +195,24 @@ impl Table {
         if op != Op::Delete && envelope.after.is_none() {
             return Err(DecodeError::NoRow);
         }
-        let mut known = |columns: Columns| {
+        let mut image = |columns: Columns| {
             let known = self.shapes.intern(&columns, expected)?;
-            Ok((columns, known))
+            let types = match wrapped {
+                true => self.schemas.types(&known),
+                false => None,
+            };
+            Ok(Image {
+                cells: columns.cells,
+                known,
+                types,
+            })
         };
         Ok(Located {
             op,
-            before: envelope.before.map(&mut known).transpose()?,
+            before: envelope.before.map(&mut image).transpose()?,
             after: match op {
                 Op::Delete => None,
-                _ => envelope.after.map(&mut known).transpose()?,
+                _ => envelope.after.map(&mut image).transpose()?,
             },
             committed_at_ms,
             tx_id,
@@ -232,27 +254,4 @@ fn without_op(envelope: &Envelope<'_>) -> Result<Ignored, DecodeError> {
         return Ok(Ignored::Heartbeat);
     }
     Err(DecodeError::NotAnEnvelope("it has no `op`"))
-}
-
-/// The text from the first column's value to the end of the last one's.
-fn extent<'t>(text: &'t str, image: Option<&(Columns, Arc<Known>)>) -> Option<&'t str> {
-    let cells = &image?.0.cells;
-    let (first, last) = (cells.first()?, cells.last()?);
-    text.get(first.range().start..last.range().end)
-}
-
-fn image(
-    text: &Arc<String>,
-    located: Option<(Columns, Arc<Known>)>,
-    partial: bool,
-) -> Result<Option<Row>, DecodeError> {
-    let Some((columns, known)) = located else {
-        return Ok(None);
-    };
-    let image = Image {
-        text,
-        known: &known,
-        partial,
-    };
-    image.row(columns.cells).map(Some)
 }

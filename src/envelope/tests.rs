@@ -158,7 +158,7 @@ fn before_and_after_may_have_different_columns() {
 #[test]
 fn a_json_column_is_spliced_in_as_a_value() {
     let after = r#"{"id":1,"attributes":"{\"b\": 1.00, \"a\": [1e400,\n\"x y\"], \"b\": null}"}"#;
-    let change = change(record(r#"{"id":1}"#, &envelope("c", "null", &after)));
+    let change = change(record(r#"{"id":1}"#, &envelope("c", "null", after)));
     assert_eq!(
         change.after.expect("a row").get("attributes"),
         Some(Value::Json(r#"{"b":1.00,"a":[1e400,"x y"],"b":null}"#))

@@ -1,3 +1,8 @@
 //! One binary for all tests that need more than one module: live servers, mock cluster, whole runs.
 
+// What the helpers of a test expect, they say by failing.
+#![allow(clippy::unwrap_used)]
+
+mod elasticsearch;
 mod redis;
+mod support;

@@ -1,0 +1,351 @@
+//! Documents in Elasticsearch.
+//!
+//! Owns the way of a batch: whole documents and deletes go in one `_bulk`; partial ones are first
+//! completed from what the index holds. Every operation carries the change's version, so repeating
+//! is harmless and a late writer is refused (409, which is success). Makes one attempt, never
+//! retries. What an answer means is in `response`, and nowhere else.
+
+mod bulk;
+mod client;
+mod index;
+mod partial;
+mod response;
+mod settings;
+mod target;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use elasticsearch::http::Method;
+use tracing::warn;
+
+use self::bulk::BulkRequest;
+use self::client::{Client, Request};
+use self::partial::{Completed, Reads};
+pub use self::target::DocumentProjection;
+use self::target::{Target, is_id, without_asking};
+use crate::config;
+use crate::projector::Mutation;
+use crate::projector::document::{Action, Document, Partial};
+use crate::sink::{Found, Marker, OutageKind, Outcome, Rejection, Sink, SinkError};
+
+/// The sink for documents: one cluster, an alias for each projection.
+pub struct Elasticsearch {
+    client: Client,
+    targets: Vec<Target>,
+    gc_deletes: Duration,
+    /// How many partial documents are completed at once.
+    chunk: AtomicUsize,
+    incomplete: AtomicU64,
+}
+
+impl Elasticsearch {
+    /// A sink for these projections. Reads the certificate authority; connects with the first
+    /// request.
+    ///
+    /// # Errors
+    /// [`SinkError::Fatal`] for a URL or a certificate authority that cannot be used.
+    pub fn new(
+        config: &config::Elasticsearch,
+        projections: &[DocumentProjection<'_>],
+    ) -> Result<Self, SinkError> {
+        Ok(Self {
+            client: Client::new(config).map_err(SinkError::Fatal)?,
+            targets: projections.iter().map(|it| Target::new(*it)).collect(),
+            gc_deletes: config.gc_deletes,
+            chunk: AtomicUsize::new(partial::FIRST),
+            incomplete: AtomicU64::new(0),
+        })
+    }
+
+    /// How many documents were written without some field, because the change came without the
+    /// column and no document had it (D5).
+    #[must_use]
+    pub fn incomplete(&self) -> u64 {
+        self.incomplete.load(Ordering::Relaxed)
+    }
+
+    fn target(&self, document: &Document) -> Result<&Target, SinkError> {
+        let mut targets = self.targets.iter();
+        let found = targets.find(|target| target.projection == document.key.projection);
+        found.ok_or_else(|| SinkError::Fatal("a document of another sink's projection".to_owned()))
+    }
+
+    /// Sends the whole documents and deletes of a batch; answers the places of the partial ones.
+    async fn write_whole(
+        &self,
+        batch: &[Document],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<Vec<usize>, SinkError> {
+        let bytes = batch.iter().map(Mutation::bytes).sum();
+        let mut request = BulkRequest::with_capacity(batch.len(), bytes);
+        let mut partials = Vec::new();
+        for (item, document) in batch.iter().enumerate() {
+            if let Some(outcome) = without_asking(document) {
+                outcomes[item] = Some(outcome);
+                continue;
+            }
+            let at = (self.target(document)?, &*document.key.id, document.version);
+            match &document.action {
+                Action::Index(body) => request.index(item, at, body),
+                Action::Delete => request.delete(item, at),
+                Action::Partial(_) => partials.push(item),
+            }
+        }
+        self.send(request, batch, outcomes).await?;
+        Ok(partials)
+    }
+
+    /// Completes and writes partial documents in chunks. An outage on the way is the outcome of
+    /// those that are left: what was written before it stays said.
+    async fn write_partials(
+        &self,
+        batch: &[Document],
+        mut items: &[usize],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), SinkError> {
+        while !items.is_empty() {
+            let limit = self.chunk.load(Ordering::Relaxed);
+            let (chunk, rest) = items.split_at(limit.min(items.len()));
+            match self.write_chunk(batch, chunk, outcomes).await {
+                Ok(()) => items = rest,
+                Err(SinkError::Refused(rejection)) if chunk.len() == 1 => {
+                    outcomes[chunk[0]] = Some(Outcome::Rejected(rejection));
+                    items = rest;
+                }
+                Err(SinkError::Refused(_)) => self.chunk.store(chunk.len() / 2, Ordering::Relaxed),
+                Err(SinkError::Outage(outage)) => {
+                    for item in items {
+                        outcomes[*item].get_or_insert(Outcome::Failed(outage.clone()));
+                    }
+                    return Ok(());
+                }
+                Err(fatal) => return Err(fatal),
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_chunk(
+        &self,
+        batch: &[Document],
+        chunk: &[usize],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), SinkError> {
+        let mut reads = Reads::default();
+        let mut asked = 0;
+        let partials: Vec<_> = chunk
+            .iter()
+            .filter_map(|item| partial_of(batch, *item))
+            .collect();
+        for (_, document, partial) in &partials {
+            let target = self.target(document)?;
+            for id in [Some(&*document.key.id), old_id(partial)]
+                .into_iter()
+                .flatten()
+            {
+                reads.push(target, id);
+                asked += 1;
+            }
+        }
+        let reply = self.read(reads.finish(), chunk.len()).await?;
+        let limit = self.chunk.load(Ordering::Relaxed);
+        let next = partial::next_chunk(limit, chunk.len(), reply.len());
+        self.chunk.store(next, Ordering::Relaxed);
+        let mut got = partial::read(&reply, asked)
+            .map_err(SinkError::Outage)?
+            .into_iter();
+        let mut request = BulkRequest::default();
+        for (item, document, partial) in partials {
+            let (own, old) = (got.next(), old_id(partial).and_then(|_| got.next()));
+            let own = own.expect("there is an answer for each read");
+            match partial::complete(partial, document.version, &own, old.as_ref()) {
+                Completed::Settled(outcome) => outcomes[item] = Some(outcome),
+                Completed::Index(body, whole) => {
+                    let target = self.target(document)?;
+                    request.index(item, (target, &document.key.id, document.version), &body);
+                    if !whole {
+                        self.note_incomplete(target);
+                    }
+                }
+            }
+        }
+        self.send(request, batch, outcomes).await
+    }
+
+    /// A `_mget` for `count` documents; an answer over the reserve asks for a smaller chunk.
+    async fn read(&self, body: Bytes, count: usize) -> Result<Bytes, SinkError> {
+        let request = Request {
+            body: Some(body),
+            ..Request::new(Method::Post, "/_mget")
+        };
+        let limit = if count == 1 {
+            usize::MAX
+        } else {
+            partial::RESERVE
+        };
+        let reply = self.client.send_within(request, limit).await?;
+        reply.ok_or_else(|| {
+            SinkError::Refused(Rejection {
+                kind: "read_too_large".to_owned(),
+                reason: "the documents to be completed are too large together".to_owned(),
+            })
+        })
+    }
+
+    async fn send(
+        &self,
+        request: BulkRequest,
+        batch: &[Document],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), SinkError> {
+        if request.len() == 0 {
+            return Ok(());
+        }
+        let (body, items) = request.finish();
+        // The server gives up on a missing shard before we give up on the server.
+        let query = [
+            ("require_alias", "true"),
+            ("timeout", "20s"),
+            ("filter_path", response::BULK_FIELDS),
+        ];
+        let request = Request {
+            method: Method::Post,
+            path: "/_bulk",
+            query: &query,
+            body: Some(body),
+        };
+        let reply = self.client.send(request).await.map_err(SinkError::Outage)?;
+        let answers = response::outcomes(&reply.success()?, items.len());
+        let mut answers = answers.map_err(SinkError::Outage)?;
+        let refused =
+            |it: &Outcome| matches!(it, Outcome::Failed(it) if it.kind == OutageKind::Refused);
+        if answers.iter().any(refused) {
+            self.client.credentials_refused();
+        }
+        self.absolve(batch, &items, &mut answers).await?;
+        for (item, answer) in items.into_iter().zip(answers) {
+            outcomes[item] = Some(answer);
+        }
+        Ok(())
+    }
+
+    /// An alias that leads to several indices makes Elasticsearch refuse each document with the
+    /// same type of error as a document that does not fit, so the alias is looked at before its
+    /// documents are blamed.
+    async fn absolve(
+        &self,
+        batch: &[Document],
+        items: &[usize],
+        answers: &mut [Outcome],
+    ) -> Result<(), SinkError> {
+        for target in &self.targets {
+            let of_target = |item: &usize| batch[*item].key.projection == target.projection;
+            let mut suspects: Vec<_> = items
+                .iter()
+                .zip(answers.iter_mut())
+                .filter(|(item, answer)| of_target(item) && is_suspect(answer))
+                .collect();
+            if suspects.is_empty() {
+                continue;
+            }
+            let outage = match index::is_usable(&self.client, &target.alias).await {
+                Ok(true) => continue,
+                Ok(false) => response::outage(
+                    OutageKind::Blocked,
+                    format!(
+                        "the alias `{}` does not lead to exactly one index",
+                        target.alias
+                    ),
+                ),
+                Err(SinkError::Outage(outage)) => outage,
+                Err(error) => return Err(error),
+            };
+            for (_, answer) in &mut suspects {
+                **answer = Outcome::Failed(outage.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn note_incomplete(&self, target: &Target) {
+        self.incomplete.fetch_add(1, Ordering::Relaxed);
+        if !target.warned.swap(true, Ordering::Relaxed) {
+            warn!(
+                projection = target.name,
+                table = target.table,
+                "wrote documents without large columns that Debezium did not send and no document \
+                 had; run ALTER TABLE {} REPLICA IDENTITY FULL",
+                target.table,
+            );
+        }
+    }
+}
+
+/// Whether a rejection may be the alias's fault.
+fn is_suspect(answer: &Outcome) -> bool {
+    matches!(answer, Outcome::Rejected(it) if it.kind == "illegal_argument_exception")
+}
+
+/// The id under which the row was before, if a document can have it.
+fn old_id(partial: &Partial) -> Option<&str> {
+    partial.fill_from.as_deref().filter(|id| is_id(id))
+}
+
+fn partial_of(batch: &[Document], item: usize) -> Option<(usize, &Document, &Partial)> {
+    match &batch[item].action {
+        Action::Partial(partial) => Some((item, &batch[item], partial)),
+        _ => None,
+    }
+}
+
+impl Sink for Elasticsearch {
+    type Mutation = Document;
+
+    async fn write(&self, batch: &[Document]) -> Result<Vec<Outcome>, SinkError> {
+        let mut outcomes = vec![None; batch.len()];
+        let partials = self.write_whole(batch, &mut outcomes).await?;
+        self.write_partials(batch, &partials, &mut outcomes).await?;
+        let outcomes = outcomes.into_iter();
+        Ok(outcomes
+            .map(|it| it.expect("each item was sent or settled"))
+            .collect())
+    }
+
+    async fn ping(&self) -> Result<(), SinkError> {
+        let aliases: Vec<_> = self.targets.iter().map(|it| it.alias.as_str()).collect();
+        let path = format!("/{}", aliases.join(","));
+        let request = Request::new(Method::Head, &path);
+        let reply = self.client.send(request).await.map_err(SinkError::Outage)?;
+        match reply.status {
+            404 => Err(SinkError::Outage(response::outage(
+                OutageKind::Blocked,
+                format!("of the aliases {} one is missing", aliases.join(", ")),
+            ))),
+            _ => reply.success().map(drop),
+        }
+    }
+
+    async fn prepare(&self) -> Result<Vec<Found>, SinkError> {
+        let mut found = Vec::with_capacity(self.targets.len());
+        for target in &self.targets {
+            found.push(Found {
+                projection: target.name.clone(),
+                marker: index::prepare(&self.client, target, self.gc_deletes).await?,
+            });
+        }
+        Ok(found)
+    }
+
+    async fn mark(&self, marker: &Marker) -> Result<(), SinkError> {
+        let mut targets = self.targets.iter();
+        let Some(target) = targets.find(|target| target.name == marker.projection) else {
+            let name = &marker.projection;
+            return Err(SinkError::Fatal(format!(
+                "no projection `{name}` in this sink"
+            )));
+        };
+        index::mark(&self.client, &target.alias, marker).await
+    }
+}

@@ -1,0 +1,343 @@
+//! What Elasticsearch's answers mean. Pure: status and error type in, outcome out.
+//!
+//! The order of the questions is: is it done, is it newer, is it an outage of the cluster or the
+//! index, and only then is it the document's fault (D6, D9). The type of an error decides, never
+//! its text; the text is shown to people, without what may be a row's value.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::sink::{Outage, OutageKind, Outcome, Rejection, SinkError};
+
+/// What the answer to a `_bulk` must hold, no more. `items.*.status` keeps an item for each
+/// operation, in order.
+pub(super) const BULK_FIELDS: &str = "items.*.status,items.*.error.type,items.*.error.reason";
+
+#[derive(Deserialize)]
+struct BulkReply<'a> {
+    #[serde(borrow)]
+    items: Vec<Item<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow, alias = "index", alias = "delete")]
+    done: Done<'a>,
+}
+
+#[derive(Deserialize)]
+struct Done<'a> {
+    status: u16,
+    #[serde(borrow)]
+    error: Option<ItemError<'a>>,
+}
+
+/// The error of one item.
+#[derive(Debug, Deserialize)]
+pub(super) struct ItemError<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+}
+
+/// The outcomes of a `_bulk` of `expected` operations.
+///
+/// # Errors
+/// When the answer is not one for each: then nothing is known of any.
+pub(super) fn outcomes(body: &[u8], expected: usize) -> Result<Vec<Outcome>, Outage> {
+    let reply: BulkReply<'_> = serde_json::from_slice(body).map_err(|_| unintelligible("_bulk"))?;
+    if reply.items.len() != expected {
+        return Err(outage(
+            OutageKind::Unreachable,
+            format!("{} answers to {expected} operations", reply.items.len()),
+        ));
+    }
+    let items = reply.items.iter().map(|item| &item.done);
+    Ok(items
+        .map(|it| outcome(it.status, it.error.as_ref()))
+        .collect())
+}
+
+/// What one item's status and error mean.
+///
+/// | status | error | meaning |
+/// |---|---|---|
+/// | 2xx | | written |
+/// | 404 | none (a delete that found nothing) | written |
+/// | 409 | `version_conflict_engine_exception` | stale |
+/// | 409 | other | outage: contention |
+/// | 408, 429, 5xx | any | outage: overloaded |
+/// | 403 | `cluster_block_exception` (read-only, flood stage) | outage: blocked |
+/// | 401, 403 | other | outage: refused |
+/// | 404 | any (no such index or alias) | outage: blocked |
+/// | 400 | `index_closed_exception` | outage: blocked |
+/// | else | any | rejected |
+pub(super) fn outcome(status: u16, error: Option<&ItemError<'_>>) -> Outcome {
+    let kind = error.map_or("", |error| &error.kind);
+    let failed = |outage_kind| {
+        let reason = error.map_or_else(|| format!("status {status}"), ItemError::shown);
+        Outcome::Failed(outage(outage_kind, reason))
+    };
+    match (status, kind) {
+        (200..=299, _) | (404, "") => Outcome::Written,
+        (409, "version_conflict_engine_exception") => Outcome::Stale,
+        (409, _) => failed(OutageKind::Contention),
+        (408 | 429 | 500..=599, _) => failed(OutageKind::Overloaded),
+        (403, "cluster_block_exception") => failed(OutageKind::Blocked),
+        (401 | 403, _) => failed(OutageKind::Refused),
+        (404, _) | (400, "index_closed_exception") => failed(OutageKind::Blocked),
+        _ => Outcome::Rejected(Rejection {
+            kind: match kind {
+                "" => format!("status_{status}"),
+                kind => kind.to_owned(),
+            },
+            reason: error.map_or_else(String::new, ItemError::without_values),
+        }),
+    }
+}
+
+impl ItemError<'_> {
+    /// What an error of a read (`_mget`) means, which has no status: never that the document is
+    /// absent, and never the document's fault.
+    pub(super) fn of_read(&self) -> Outage {
+        let kind = match &*self.kind {
+            "security_exception" => OutageKind::Refused,
+            "es_rejected_execution_exception"
+            | "circuit_breaking_exception"
+            | "no_shard_available_action_exception" => OutageKind::Overloaded,
+            _ => OutageKind::Blocked,
+        };
+        outage(kind, self.shown())
+    }
+
+    fn shown(&self) -> String {
+        format!("{}: {}", self.kind, self.without_values())
+    }
+
+    fn without_values(&self) -> String {
+        without_values(self.reason.as_deref().unwrap_or_default())
+    }
+}
+
+/// Cuts an explanation off where it begins to quote the document (its id, a preview of a field, a
+/// term, or whatever follows a colon).
+fn without_values(reason: &str) -> String {
+    const QUOTES_BEGIN: [&str; 5] = [
+        " in document with id",
+        " Preview of field",
+        " The prefix of",
+        "'",
+        ": ",
+    ];
+    const SHOWN: usize = 300;
+    let starts = QUOTES_BEGIN.iter().filter_map(|quote| reason.find(quote));
+    let end = starts.min().unwrap_or(reason.len());
+    reason
+        .get(..end)
+        .unwrap_or_default()
+        .chars()
+        .take(SHOWN)
+        .collect()
+}
+
+/// What it means that a whole request was answered with `status`, which is not 2xx.
+pub(super) fn failure(status: u16, body: &[u8]) -> SinkError {
+    let error = RequestError::read(body);
+    let reason = || match &error {
+        Some(error) => format!(
+            "status {status}, {}: {}",
+            error.kind,
+            without_values(&error.reason)
+        ),
+        None => format!("status {status} without an explanation of Elasticsearch's"),
+    };
+    let kind = match (status, &error) {
+        (413, _) => return refused("request_too_large", reason()),
+        (400, Some(error)) => return refused(&error.kind, reason()),
+        (403, Some(error)) if error.kind == "cluster_block_exception" => OutageKind::Blocked,
+        (401 | 403, _) => OutageKind::Refused,
+        (429 | 500 | 503, _) => OutageKind::Overloaded,
+        // A proxy's 502 and 504, and whatever does not come from Elasticsearch at all.
+        _ => OutageKind::Unreachable,
+    };
+    SinkError::Outage(outage(kind, reason()))
+}
+
+/// Elasticsearch's explanation of a request that failed as a whole.
+#[derive(Debug)]
+pub(super) struct RequestError {
+    /// The type of the error.
+    pub(super) kind: String,
+    /// The whole text; may quote the request.
+    pub(super) reason: String,
+}
+
+impl RequestError {
+    /// Reads `{"error": {"type": …, "reason": …}}`; anything else is not Elasticsearch's.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| Some(body.get("error")?.get(name)?.as_str()?.to_owned());
+        Some(Self {
+            kind: text("type")?,
+            reason: text("reason").unwrap_or_default(),
+        })
+    }
+}
+
+/// An answer that is not in the form it should have.
+pub(super) fn unintelligible(call: &str) -> Outage {
+    outage(
+        OutageKind::Unreachable,
+        format!("an answer to {call} that is not Elasticsearch's"),
+    )
+}
+
+pub(super) fn outage(kind: OutageKind, reason: impl Into<String>) -> Outage {
+    let reason = reason.into();
+    Outage { kind, reason }
+}
+
+fn refused(kind: &str, reason: String) -> SinkError {
+    SinkError::Refused(Rejection {
+        kind: kind.to_owned(),
+        reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Means {
+        Written,
+        Stale,
+        Rejected,
+        Outage(OutageKind),
+    }
+
+    fn meaning(outcome: &Outcome) -> Means {
+        match outcome {
+            Outcome::Written => Means::Written,
+            Outcome::Stale => Means::Stale,
+            Outcome::Rejected(_) => Means::Rejected,
+            Outcome::Failed(outage) => Means::Outage(outage.kind),
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_means_what_it_says() {
+        use OutageKind::{Blocked, Contention, Overloaded, Refused};
+        let rows = [
+            (200, "", Means::Written),
+            (201, "", Means::Written),
+            (404, "", Means::Written),
+            (409, "version_conflict_engine_exception", Means::Stale),
+            (409, "anything_else", Means::Outage(Contention)),
+            (408, "", Means::Outage(Overloaded)),
+            (
+                429,
+                "es_rejected_execution_exception",
+                Means::Outage(Overloaded),
+            ),
+            (429, "cluster_block_exception", Means::Outage(Overloaded)),
+            (500, "null_pointer_exception", Means::Outage(Overloaded)),
+            (
+                503,
+                "unavailable_shards_exception",
+                Means::Outage(Overloaded),
+            ),
+            (
+                503,
+                "process_cluster_event_timeout_exception",
+                Means::Outage(Overloaded),
+            ),
+            (403, "cluster_block_exception", Means::Outage(Blocked)),
+            (400, "index_closed_exception", Means::Outage(Blocked)),
+            (404, "index_not_found_exception", Means::Outage(Blocked)),
+            (401, "security_exception", Means::Outage(Refused)),
+            (403, "security_exception", Means::Outage(Refused)),
+            (400, "document_parsing_exception", Means::Rejected),
+            (400, "mapper_parsing_exception", Means::Rejected),
+            (400, "strict_dynamic_mapping_exception", Means::Rejected),
+            (400, "illegal_argument_exception", Means::Rejected),
+            (413, "", Means::Rejected),
+        ];
+        for (status, kind, means) in rows {
+            let error = ItemError {
+                kind: kind.into(),
+                reason: None,
+            };
+            let outcome = outcome(status, (!kind.is_empty()).then_some(&error));
+            assert_eq!(meaning(&outcome), means, "{status} {kind}");
+        }
+    }
+
+    #[test]
+    fn whole_requests_are_split_held_or_refused() {
+        let explained = br#"{"error":{"type":"x","reason":"y"},"status":400}"#;
+        let blocked = br#"{"error":{"type":"cluster_block_exception","reason":"y"}}"#;
+        assert!(matches!(failure(413, b""), SinkError::Refused(_)));
+        assert!(matches!(failure(400, explained), SinkError::Refused(_)));
+        let outages: [(u16, &[u8], _); 9] = [
+            (400, b"<html>", OutageKind::Unreachable),
+            (401, b"", OutageKind::Refused),
+            (403, explained, OutageKind::Refused),
+            (403, blocked, OutageKind::Blocked),
+            (404, b"", OutageKind::Unreachable),
+            (429, explained, OutageKind::Overloaded),
+            (502, b"<html>", OutageKind::Unreachable),
+            (503, explained, OutageKind::Overloaded),
+            (504, b"", OutageKind::Unreachable),
+        ];
+        for (status, body, kind) in outages {
+            let SinkError::Outage(outage) = failure(status, body) else {
+                panic!("{status} is no outage");
+            };
+            assert_eq!(outage.kind, kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn each_item_has_its_own_outcome_in_order() {
+        let body = br#"{"items":[{"index":{"status":201}},{"delete":{"status":404}},
+            {"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}}]}"#;
+        let found = outcomes(body, 3).unwrap();
+        assert_eq!(found, [Outcome::Written, Outcome::Written, Outcome::Stale]);
+    }
+
+    #[test]
+    fn another_number_of_answers_says_nothing_of_any_item() {
+        let body = br#"{"items":[{"index":{"status":201}}]}"#;
+        assert_eq!(outcomes(body, 2).unwrap_err().kind, OutageKind::Unreachable);
+        assert_eq!(
+            outcomes(b"{}", 1).unwrap_err().kind,
+            OutageKind::Unreachable
+        );
+        assert_eq!(
+            outcomes(b"{\"ite", 1).unwrap_err().kind,
+            OutageKind::Unreachable
+        );
+    }
+
+    #[test]
+    fn reasons_name_the_field_and_not_the_value() {
+        let reasons = [
+            (
+                "[1:9] failed to parse field [price] of type [double] in document with id '7'. \
+                 Preview of field's value: 'secret'",
+                "[1:9] failed to parse field [price] of type [double]",
+            ),
+            ("For input string: \"secret\"", "For input string"),
+            (
+                "Limit of total fields [1000] has been exceeded",
+                "Limit of total fields [1000] has been exceeded",
+            ),
+        ];
+        for (reason, shown) in reasons {
+            assert_eq!(without_values(reason), shown);
+        }
+    }
+}

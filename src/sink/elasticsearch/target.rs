@@ -1,0 +1,99 @@
+//! Where documents go: a projection's alias, and the ids that Elasticsearch takes.
+
+use std::sync::atomic::AtomicBool;
+
+use serde_json::Value;
+
+use crate::change::ProjectionId;
+use crate::config::{self, IndexSettings};
+use crate::projector::document::{Action, Document};
+use crate::sink::{Outcome, Rejection};
+
+/// An id may not be longer, in bytes of UTF-8 (Elasticsearch). Checked here, because Elasticsearch
+/// refuses the whole request for one such id.
+const MAX_ID_BYTES: usize = 512;
+
+/// One projection of this sink, as its configuration has it.
+#[derive(Debug, Clone, Copy)]
+pub struct DocumentProjection<'a> {
+    /// Its id.
+    pub id: ProjectionId,
+    /// Its name.
+    pub name: &'a str,
+    /// The configured name of the table that feeds it.
+    pub table: &'a str,
+    /// What it makes.
+    pub document: &'a config::Document,
+}
+
+/// Where the documents of one projection go.
+pub(super) struct Target {
+    pub(super) projection: ProjectionId,
+    pub(super) name: String,
+    pub(super) table: String,
+    pub(super) alias: String,
+    /// The alias as a JSON string.
+    pub(super) quoted_alias: String,
+    pub(super) settings: Option<IndexSettings>,
+    pub(super) warned: AtomicBool,
+}
+
+impl Target {
+    /// Where this projection's documents go.
+    pub(super) fn new(projection: DocumentProjection<'_>) -> Self {
+        let document = projection.document;
+        Self {
+            projection: projection.id,
+            name: projection.name.to_owned(),
+            table: projection.table.to_owned(),
+            alias: document.alias.clone(),
+            quoted_alias: Value::from(document.alias.as_str()).to_string(),
+            settings: document.settings.clone(),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_tests(alias: &str) -> Self {
+        let document = config::Document {
+            from: crate::change::TableId(0),
+            alias: alias.to_owned(),
+            settings: None,
+            fields: None,
+            when: None,
+        };
+        let projection = DocumentProjection {
+            id: ProjectionId(0),
+            name: alias,
+            table: alias,
+            document: &document,
+        };
+        Self::new(projection)
+    }
+}
+
+/// Whether Elasticsearch could have a document with this id.
+pub(super) fn is_id(id: &str) -> bool {
+    (1..=MAX_ID_BYTES).contains(&id.len())
+}
+
+/// What can be said of a document before any request: Elasticsearch takes no such id, so there is
+/// nothing to delete either.
+pub(super) fn without_asking(document: &Document) -> Option<Outcome> {
+    let id = &document.key.id;
+    let kind = match id.len() {
+        0 => "id_empty",
+        1..=MAX_ID_BYTES => return None,
+        _ => "id_too_long",
+    };
+    Some(match document.action {
+        Action::Delete => Outcome::Written,
+        _ => Outcome::Rejected(Rejection {
+            kind: kind.to_owned(),
+            reason: format!(
+                "the id has {} bytes; 1 to {MAX_ID_BYTES} are allowed",
+                id.len()
+            ),
+        }),
+    })
+}

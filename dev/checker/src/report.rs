@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Differences kept in full for each section; the rest are only counted.
 const KEPT: usize = 200;
 /// Differences that the text for people shows of each section.
-const SHOWN: usize = 10;
+const SHOWN: usize = 5;
 
 /// How something in a store departs from Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use checker::{Stores, Targets};
-use clap::Parser;
-use program::Program;
+use clap::{Parser, Subcommand};
+use program::{Endpoint, Program};
 use watch::Watch;
 use workload::{Session, Workload};
 
@@ -53,6 +53,22 @@ struct Arguments {
     /// Seconds that each wait may take: for the connector, the program, and the stores.
     #[arg(long, default_value_t = 120)]
     patience: u64,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Only waits until the stores have followed, and reports; nothing is started or changed.
+    Report {
+        /// Where the running program is asked for its metrics.
+        #[arg(
+            long,
+            env = "DISTRIBUTARY_URL",
+            default_value = "http://127.0.0.1:9464"
+        )]
+        program: String,
+    },
 }
 
 #[tokio::main]
@@ -71,6 +87,10 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let clock = Clock(Instant::now());
     let patience = Duration::from_secs(arguments.patience);
     let stores = arguments.targets.connect().await?;
+    if let Some(Command::Report { program }) = &arguments.command {
+        let program = Endpoint::new(program.clone())?;
+        return report(&stores, &mut Watch::default(), &program, patience).await;
+    }
     let mut session = prepare(arguments, &stores, &clock).await?;
 
     let connector = arguments.root.join("connectors/ecommerce.json");
@@ -82,24 +102,37 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let beside = std::env::current_exe()?.with_file_name("distributary");
     let mut program = Program::start(arguments.program.as_ref().unwrap_or(&beside), &config, log)?;
     program.ready(patience).await?;
-    let (address, log) = (program.address(), program.log().display());
-    clock.say(&format!(
-        "distributary is ready: http://{address}/metrics, log {log}"
-    ));
+    let (url, log) = (program.endpoint.url(), program.log().display());
+    clock.say(&format!("distributary is ready: {url}/metrics, log {log}"));
 
     let mut watch = Watch::default();
-    watch.during(&mut session, &stores, &mut program).await?;
+    let done = watch.during(&mut session, &stores, &program.endpoint).await;
+    // A program that died explains more than the question it did not answer.
+    program.alive()?;
+    done?;
     clock.say(&format!("the workload is done: {}", session.summary()));
-    let report = watch.until_equal(&stores, &mut program, patience).await?;
-    clock.say(match watch.metrics.caught_up() {
-        true => "the stores have caught up",
-        false => "the stores have NOT caught up in time",
-    });
-
-    let is_equal = show(&stores, &report, &watch).await?;
+    let is_equal = report(&stores, &mut watch, &program.endpoint, patience).await;
+    program.alive()?;
     program.stop().await?;
     clock.say("distributary has stopped in order; the stack stays up until `make stack-down`");
-    Ok(is_equal)
+    is_equal
+}
+
+/// Waits until the stores have followed, compares, and prints what was found.
+async fn report(
+    stores: &Stores,
+    watch: &mut Watch,
+    program: &Endpoint,
+    patience: Duration,
+) -> Result<bool> {
+    let start = Instant::now();
+    let report = watch.until_equal(stores, program, patience).await?;
+    let seconds = start.elapsed().as_secs_f64();
+    match watch.metrics.caught_up() {
+        true => println!("           the stores followed within {seconds:.1} s of the last change"),
+        false => println!("           the stores have NOT caught up after {seconds:.1} s"),
+    }
+    show(stores, &report, watch).await
 }
 
 /// The tables, and rows in them: a topic exists once its table has had a row.

@@ -18,11 +18,49 @@ const STOP_PATIENCE: Duration = Duration::from_secs(40);
 /// Lines of the log that are shown when the program dies.
 const LAST_LINES: usize = 20;
 
+/// Where a running program is asked: its `/metrics` and `/readyz`.
+pub(crate) struct Endpoint {
+    http: Client,
+    /// Scheme, host and port.
+    url: String,
+}
+
+impl Endpoint {
+    /// The endpoint at this address.
+    pub(crate) fn new(url: String) -> Result<Self> {
+        let http = Client::builder().timeout(Duration::from_secs(5)).build()?;
+        Ok(Self { http, url })
+    }
+
+    /// The address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the program measures now.
+    pub(crate) async fn metrics(&self) -> Result<Metrics> {
+        let answer = self.http.get(format!("{}/metrics", self.url)).send().await;
+        let answer = answer.and_then(reqwest::Response::error_for_status);
+        Ok(Metrics::parse(
+            &answer.context("the program's metrics")?.text().await?,
+        ))
+    }
+
+    /// What is missing before the program is ready; nothing where it is.
+    async fn unready(&self) -> Option<String> {
+        match self.http.get(format!("{}/readyz", self.url)).send().await {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(answer.text().await.unwrap_or_default()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
 /// A running `distributary run`. Killed if the demo dies first.
 pub(crate) struct Program {
     child: Child,
-    http: Client,
-    address: String,
+    /// Where it is asked.
+    pub(crate) endpoint: Endpoint,
     log: PathBuf,
 }
 
@@ -43,18 +81,11 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        let http = Client::builder().timeout(Duration::from_secs(5)).build()?;
         Ok(Self {
             child,
-            http,
-            address,
+            endpoint: Endpoint::new(format!("http://{address}"))?,
             log,
         })
-    }
-
-    /// Where it serves its metrics.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
     }
 
     /// The file with its output.
@@ -64,37 +95,18 @@ impl Program {
 
     /// Waits until it is in its group and reaches every store.
     pub(crate) async fn ready(&mut self, patience: Duration) -> Result<()> {
-        let (start, url) = (Instant::now(), format!("http://{}/readyz", self.address));
-        loop {
+        let start = Instant::now();
+        while let Some(missing) = self.endpoint.unready().await {
             self.alive()?;
-            let said = match self.http.get(&url).send().await {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
-                Ok(answer) => answer.text().await.unwrap_or_default(),
-                Err(error) => error.to_string(),
-            };
             if start.elapsed() > patience {
                 bail!(
-                    "the program is not ready in time; /readyz says: {said}{}",
+                    "the program is not ready in time; /readyz says: {missing}{}",
                     self.last_words()
                 );
             }
             tokio::time::sleep(PAUSE).await;
         }
-    }
-
-    /// What it measures now.
-    pub(crate) async fn metrics(&mut self) -> Result<Metrics> {
-        self.alive()?;
-        let url = format!("http://{}/metrics", self.address);
-        let text = self
-            .http
-            .get(&url)
-            .send()
-            .await?
-            .error_for_status()?
-            .text()
-            .await?;
-        Ok(Metrics::parse(&text))
+        Ok(())
     }
 
     /// Asks it to stop, as Kubernetes would, and waits for the orderly end.
@@ -115,7 +127,8 @@ impl Program {
         Ok(())
     }
 
-    fn alive(&mut self) -> Result<()> {
+    /// Whether it still runs; the end of its log where it does not.
+    pub(crate) fn alive(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("the program ended with {status}{}", self.last_words());
         }

@@ -102,10 +102,9 @@ pub(crate) fn cache(report: &Report, metrics: &Metrics) -> String {
     }
     let cached = report.section("redis", "cached keys");
     let (found, different) = cached.map_or((0, 0), |section| (section.found, section.different));
-    let verdict = if different == 0 {
-        "all what Postgres says now"
-    } else {
-        "of which some DIFFER"
+    let verdict = match different {
+        0 => "all what Postgres says now".to_owned(),
+        many => format!("{many} of them DIFFER from what Postgres says now"),
     };
     format!("The cache\n\n{table}\n  {found} keys are cached now, {verdict}.\n")
 }

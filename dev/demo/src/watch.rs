@@ -9,7 +9,7 @@ use checker::{Report, Sampler, Stores, compare};
 use workload::Session;
 
 use crate::metrics::Metrics;
-use crate::program::Program;
+use crate::program::Endpoint;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -31,7 +31,7 @@ impl Watch {
         &mut self,
         session: &mut Session,
         stores: &Stores,
-        program: &mut Program,
+        program: &Endpoint,
     ) -> Result<()> {
         let mut reader = Reader::connect(&stores.targets).await?;
         tokio::select! {
@@ -47,7 +47,7 @@ impl Watch {
     pub(crate) async fn until_equal(
         &mut self,
         stores: &Stores,
-        program: &mut Program,
+        program: &Endpoint,
         patience: Duration,
     ) -> Result<Report> {
         let start = Instant::now();
@@ -64,14 +64,14 @@ impl Watch {
         }
     }
 
-    async fn look_on(&mut self, stores: &Stores, program: &mut Program) -> Result<()> {
+    async fn look_on(&mut self, stores: &Stores, program: &Endpoint) -> Result<()> {
         loop {
             self.look(stores, program).await?;
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn look(&mut self, stores: &Stores, program: &mut Program) -> Result<()> {
+    async fn look(&mut self, stores: &Stores, program: &Endpoint) -> Result<()> {
         self.sampler.sample(stores).await?;
         self.metrics = program.metrics().await?;
         for (store, lag) in self.metrics.largest("cdc_lag_seconds", "target") {

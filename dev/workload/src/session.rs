@@ -199,4 +199,77 @@ mod tests {
             (0..3000).map(|_| draw_kind(&mut random)).collect();
         assert_eq!(drawn.len(), Kind::WEIGHTS.len());
     }
+
+    /// An empty shop in a database of this name.
+    async fn empty_shop(name: &str) -> Client {
+        let url =
+            std::env::var("PG_URL").expect("PG_URL is set: the stack is needed, make stack-up");
+        let server = crate::connect(&url).await.unwrap();
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        server.batch_execute(&drop).await.unwrap();
+        server
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
+        let url = format!("{}/{name}", url.rsplit_once('/').unwrap().0);
+        let client = crate::connect(&url).await.unwrap();
+        client
+            .batch_execute(include_str!("../../../examples/ecommerce/schema.sql"))
+            .await
+            .unwrap();
+        client
+    }
+
+    /// Everything in the shop, as one text.
+    async fn rows(client: &Client) -> String {
+        let mut all = String::new();
+        for table in [
+            "users",
+            "categories",
+            "products",
+            "orders",
+            "order_items",
+            "outbox",
+        ] {
+            let sql =
+                format!("SELECT string_agg(t::text, '' ORDER BY t::text) FROM public.{table} t");
+            all += client.query_one(&sql, &[]).await.unwrap().get(0);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn the_mirrored_keys_are_those_of_postgres_after_every_kind_of_change() {
+        let workload = Workload::new(5).rows(300).changes(2500).swaps(true);
+        let mut session = workload
+            .open(empty_shop("workload_test_keys").await)
+            .await
+            .unwrap();
+        let summary = session.run().await.unwrap();
+        assert!(
+            summary.changes.len() >= Kind::WEIGHTS.len() - 1,
+            "{:?}",
+            summary.changes
+        );
+
+        let truth = Shop::load(&session.client).await.unwrap();
+        let mirror = &session.shop;
+        assert_eq!(mirror.users, truth.users);
+        assert_eq!(mirror.categories, truth.categories);
+        assert_eq!(mirror.products, truth.products);
+        assert_eq!(mirror.orders, truth.orders);
+        assert_eq!(mirror.items, truth.items);
+    }
+
+    #[tokio::test]
+    async fn the_same_seed_leaves_the_same_rows() {
+        let workload = Workload::new(6).rows(200).changes(300);
+        let mut left = Vec::new();
+        for name in ["workload_test_a", "workload_test_b"] {
+            let mut session = workload.open(empty_shop(name).await).await.unwrap();
+            session.run().await.unwrap();
+            left.push(rows(&session.client).await);
+        }
+        assert!(left[0].len() > 10_000 && left[0] == left[1]);
+    }
 }

@@ -31,17 +31,17 @@ die() {
 
 # Only one command changes the stack of a checkout at a time. Servers are started without fd 9, or they would keep the lock.
 lock_stack() {
-  mkdir -p "$LOGS" "$RUN" 2>/dev/null || die "cannot write to $STACK_DIR; was the stack run by another user (root) before? Remove that folder as that user."
-  exec 9>"$STACK_DIR/lock"
-  flock -w 600 9 || die "another stack command holds $STACK_DIR/lock since ten minutes"
+  # A folder that root has left behind: refuse before anything is half done.
+  if ! mkdir -p "$LOGS" "$RUN" 2>/dev/null || ! { exec 9>"$STACK_DIR/lock"; } 2>/dev/null; then
+    die "cannot write to $STACK_DIR; another user (root?) ran the stack before. Delete that folder as that user."
+  fi
+  flock -w 600 9 || die "another stack command has held $STACK_DIR/lock for ten minutes"
 }
 
-# Root may do everything on the system itself; others ask sudo.
 as_root() {
   if ((EUID == 0)); then
     "$@"
   else
-    command -v sudo >/dev/null || die "this needs root: $* (neither root nor sudo here)"
     sudo "$@"
   fi
 }

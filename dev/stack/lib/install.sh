@@ -27,6 +27,7 @@ install_debian() {
   command -v mvn >/dev/null || missing+=("$DEBIAN_MAVEN_PACKAGE")
   ((${#missing[@]})) || return 0
 
+  ((EUID == 0)) || command -v sudo >/dev/null || die "these Debian packages are missing and neither root nor sudo is here: apt-get install ${missing[*]}"
   say "installing ${missing[*]}"
   local log
   log=$(mktemp)

@@ -6,3 +6,4 @@
 mod elasticsearch;
 mod redis;
 mod support;
+mod types;

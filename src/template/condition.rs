@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Expression};
 
-use super::bind::{Reader, Side, View, sides};
+use super::bind::{Cell, Reader, Side, View, sides};
 use super::names::{Name, Names, Scope};
+use super::quick::{Quick, compared_with_numbers};
 use super::value::Fractions;
 use super::{TemplateError, check_trial, environment};
 use crate::change::Change;
@@ -18,6 +19,9 @@ use crate::projector::ProjectError;
 /// It must yield a boolean; null counts as false, so that a nullable boolean column is a condition.
 pub struct Condition {
     expression: Expression<'static, 'static>,
+    quick: Option<Quick>,
+    /// Columns that must not be texts.
+    numbers: Vec<Name>,
     names: Names,
     reader: Reader,
 }
@@ -35,6 +39,8 @@ impl Condition {
         let names = Names::check(text, expression.undeclared_variables(true))?;
         check_trial(text, expression.eval(names.sample()))?;
         Ok(Self {
+            quick: Quick::parse(text),
+            numbers: compared_with_numbers(text, &names.columns),
             names,
             expression,
             reader: Reader {
@@ -80,6 +86,22 @@ impl Condition {
             side,
             reader: &self.reader,
         };
+        if let Some(quick) = &self.quick
+            && let Some(holds) = quick.holds(view.cell(&quick.name)?)
+        {
+            return Ok(holds);
+        }
+        for name in &self.numbers {
+            if let Cell::Json(json) = view.cell(name)?
+                && json.starts_with('"')
+            {
+                let (scope, column) = (name.scope.as_str(), &name.column);
+                return Err(self.reader.unusable(format!(
+                    "column `{column}` is text and is compared with a number: write \
+                     `{scope}.{column} | float`"
+                )));
+            }
+        }
         let context = view.context(&self.names, Fractions::Float)?;
         let result = self.expression.eval(context);
         // minijinja's detail may quote values, its kind does not.

@@ -8,7 +8,7 @@
 //!
 //! | JSON on the wire | in a template |
 //! |---|---|
-//! | string | its text. A `numeric` column is one when the connector says `decimal.handling.mode=string`: compare it as `after.price \| float > 100` |
+//! | string | its text. A `numeric` column is one when the connector says `decimal.handling.mode=string`: compare it as `after.price \| float > 100`; beside a number it is refused |
 //! | integer of up to 128 bits | a number |
 //! | any other number | in a condition a floating number, in a key its text, with every digit |
 //! | `true`, `false` | a boolean; `true` and `false` in a key |
@@ -25,6 +25,7 @@ mod bind;
 mod condition;
 mod key;
 mod names;
+mod quick;
 mod value;
 
 pub use condition::Condition;

@@ -194,6 +194,19 @@ fn conditions_compare_numbers_texts_and_booleans() {
 }
 
 #[test]
+fn a_text_beside_a_number_is_poison_because_it_would_always_be_greater() {
+    let condition = Condition::compile("after.price > 100", "products").unwrap();
+    assert!(condition.holds(&insert(&[("price", "100.5")])).unwrap());
+    let error = condition
+        .holds(&insert(&[("price", r#""1.50""#)]))
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("`after.price | float`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_condition_that_yields_no_boolean_is_poison_and_tells_no_value() {
     let condition = Condition::compile("after.status", "products").unwrap();
     let error = condition
@@ -282,5 +295,26 @@ proptest! {
         let change = insert(&[("a", &text), ("n", &n.to_string())]);
         let template = "x:{{ after.a }}:{{ after.n }}";
         prop_assert_eq!(keys(template, &change), keys(&elaborate(template), &change));
+    }
+
+    #[test]
+    fn a_quick_condition_says_what_the_expression_says(
+        json in prop_oneof![
+            Just(String::from("null")), Just(String::from("true")), Just(String::from("false")),
+            Just(String::from("[]")), Just(String::from("{}")),
+            any::<i64>().prop_map(|n| n.to_string()),
+            "(live|draft|\\PC{0,3})".prop_map(|text| serde_json::to_string(&text).unwrap()),
+        ],
+        quick in prop_oneof![
+            Just("after.a"), Just("changed.a"), Just("after.a == 'live'"), Just("after.a!=\"live\""),
+        ],
+    ) {
+        let change = update(&[("a", r#""live""#)], &[("a", &json)]);
+        // Brackets make it too complicated to be quick, and change nothing else.
+        let [quick, full] = [String::from(quick), format!("({quick})")].map(|text| {
+            let holds = Condition::compile(&text, "t").unwrap().holds(&change);
+            holds.map_err(|error| error.to_string().replace(&text, ""))
+        });
+        prop_assert_eq!(quick, full);
     }
 }

@@ -1,5 +1,6 @@
 //! Rows of which Debezium did not send the unchanged large columns.
 
+use distributary::projector::Mutation;
 use distributary::sink::Outcome;
 use serde_json::{Value, json};
 
@@ -107,4 +108,16 @@ async fn a_batch_of_many_large_partial_rows_is_written_whole() {
         assert_eq!(version, 2);
         assert_eq!(source["text"].to_string(), text);
     }
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_document_that_a_waiting_delete_was_to_remove() {
+    let live = Live::prepared().await;
+    live.write(&[index("a", 1, &[("text", "\"of the row before\"")])])
+        .await;
+    let mut waiting = document("a", 2, None);
+    waiting.merge(index("a", 3, &[("text", "-"), ("n", "3")]));
+    assert_eq!(live.write(&[waiting]).await, [Outcome::Written]);
+    assert_eq!(live.document("a").await, Some((3, json!({"n": 3}))));
+    assert_eq!(live.sink.incomplete(), 1);
 }

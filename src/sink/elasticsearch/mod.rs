@@ -319,10 +319,8 @@ impl Sink for Elasticsearch {
         let request = Request::new(Method::Head, &path);
         let reply = self.client.send(request).await.map_err(SinkError::Outage)?;
         match reply.status {
-            404 => Err(SinkError::Outage(response::outage(
-                OutageKind::Blocked,
-                format!("of the aliases {} one is missing", aliases.join(", ")),
-            ))),
+            // No such alias yet: it answers, and lets us ask. `prepare` makes the alias.
+            404 => Ok(()),
             _ => reply.success().map(drop),
         }
     }

@@ -12,4 +12,4 @@ def validate(config):
     """Fails with what the program says is wrong. The repository's program, also for a broken copy of a file."""
     named = os.environ.get("DISTRIBUTARY")
     program = [named] if named else ["cargo", "run", "--quiet", "--bin", "distributary", "--"]
-    run(*program, "validate", "--config", config, cwd=REPOSITORY)
+    run(*program, "validate", "--deny-warnings", "--config", config, cwd=REPOSITORY)

@@ -12,8 +12,11 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 # The cache mounts keep registry and target between builds; what is wanted is copied out of them in the same step.
+# The commit is in `--version` and in the metric cdc_build_info; .git is not part of the context.
+ARG REVISION
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
+    ${REVISION:+env DISTRIBUTARY_COMMIT="$REVISION"} \
     cargo build --release --locked --package distributary --package workload --package checker --package demo --bins \
  && mkdir /out \
  && cp target/release/distributary target/release/workload target/release/checker target/release/demo /out/

@@ -33,16 +33,16 @@ pub struct Loaded {
 /// # Errors
 /// Every mistake that was found, warnings among them.
 pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
-    let merged = Merged::merge(layers(inputs)?).map_err(|error| {
-        // Layers hold nothing that figment could refuse; should it, its words are all there is.
-        Mistakes(vec![Mistake {
-            severity: Severity::Error,
-            message: error.to_string(),
-            help: None,
-            path: String::new(),
-            place: Place::whole("configuration"),
-        }])
-    })?;
+    let layers = layers(inputs);
+    if layers.iter().any(|layer| layer.is_broken) {
+        return Err(Mistakes(
+            layers
+                .into_iter()
+                .flat_map(|layer| layer.mistakes)
+                .collect(),
+        ));
+    }
+    let merged = Merged::merge(layers).map_err(unmergeable)?;
     let config = read::config(&merged);
     let mistakes = merged.into_mistakes();
     match config {
@@ -54,7 +54,7 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
     }
 }
 
-fn layers(inputs: &Inputs) -> Result<Vec<Layer>, Mistakes> {
+fn layers(inputs: &Inputs) -> Vec<Layer> {
     let variable = |name: &str| inputs.environment.get(name).cloned();
     let files = inputs.files.iter().map(|path| Layer::file(path, &variable));
     let variables = inputs
@@ -65,16 +65,16 @@ fn layers(inputs: &Inputs) -> Result<Vec<Layer>, Mistakes> {
         layer::environment(variables),
         layer::command_line(&inputs.assignments),
     ];
-    let (mut layers, mut mistakes) = (Vec::new(), Vec::new());
-    for layer in files.chain(above) {
-        match layer {
-            Ok(layer) => layers.push(layer),
-            Err(found) => mistakes.extend(found),
-        }
-    }
-    if mistakes.is_empty() {
-        Ok(layers)
-    } else {
-        Err(Mistakes(mistakes))
-    }
+    files.chain(above).collect()
+}
+
+/// Layers hold nothing that figment could refuse; should it, its words are all there is.
+fn unmergeable(message: String) -> Mistakes {
+    Mistakes(vec![Mistake {
+        severity: Severity::Error,
+        message,
+        help: None,
+        path: String::new(),
+        place: Place::whole("configuration"),
+    }])
 }

@@ -4,37 +4,41 @@
 //! key: one run finds everything. What is absent is no mistake until somebody requires it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::path::Path as FilePath;
 
 use figment::Figment;
 use figment::value::{Dict, Value};
 
-use super::layer::{Layer, Path};
+use super::layer::{Layer, Path, Spot};
 use super::mistake::{Mistake, Place, Severity, did_you_mean};
-use super::units;
 
 /// All layers, and what was found wrong so far.
 pub(super) struct Merged {
     layers: Vec<Layer>,
     values: Value,
+    /// The paths of values whose form is wrong already, which are not judged further.
+    malformed: BTreeSet<String>,
     mistakes: RefCell<Vec<Mistake>>,
     secrets: RefCell<Vec<Place>>,
 }
 
 impl Merged {
     /// Puts the layers on top of each other, the last wins.
-    pub(super) fn merge(layers: Vec<Layer>) -> Result<Self, figment::Error> {
+    pub(super) fn merge(mut layers: Vec<Layer>) -> Result<Self, String> {
         let figment = layers
             .iter()
             .fold(Figment::new(), |figment, layer| figment.merge(layer));
-        let values: Dict = figment.extract()?;
+        let values: Dict = figment.extract().map_err(|error| error.to_string())?;
+        let of_form = layers
+            .iter_mut()
+            .flat_map(|layer| std::mem::take(&mut layer.mistakes));
+        let mistakes: Vec<_> = of_form.collect();
         Ok(Self {
             layers,
             values: values.into(),
-            mistakes: RefCell::default(),
+            malformed: mistakes.iter().map(|it| it.path.clone()).collect(),
+            mistakes: RefCell::new(mistakes),
             secrets: RefCell::default(),
         })
     }
@@ -66,15 +70,19 @@ impl Merged {
         mistakes
     }
 
-    /// The last layer in which `path`, or what it is in, was written.
-    fn written(&self, path: &Path) -> Option<(&Layer, &super::layer::Spot)> {
+    /// Whether no error was found so far.
+    pub(super) fn is_sound(&self) -> bool {
+        let mistakes = self.mistakes.borrow();
+        mistakes.iter().all(|it| it.severity == Severity::Warning)
+    }
+
+    /// The last layer in which `path`, or something in it, or what it is in, was written.
+    fn written(&self, path: &Path) -> Option<(&Layer, &Spot)> {
         let mut path = path.clone();
         loop {
-            let found = self
-                .layers
-                .iter()
-                .rev()
-                .find_map(|it| Some((it, it.spot(&path)?)));
+            let layers = || self.layers.iter().rev();
+            let found = layers().find_map(|it| Some((it, it.spot(&path)?)));
+            let found = found.or_else(|| layers().find_map(|it| Some((it, it.spot_below(&path)?))));
             if found.is_some() || path.0.is_empty() {
                 return found;
             }
@@ -83,13 +91,17 @@ impl Merged {
     }
 
     fn record(&self, severity: Severity, path: &Path, place: Place, say: Say) {
-        self.mistakes.borrow_mut().push(Mistake {
-            severity,
-            message: say.message,
-            help: say.help,
-            path: path.to_string(),
-            place,
-        });
+        let (path, Say { message, help }) = (path.to_string(), say);
+        if !self.malformed.contains(&path) {
+            let mistake = Mistake {
+                severity,
+                message,
+                help,
+                path,
+                place,
+            };
+            self.mistakes.borrow_mut().push(mistake);
+        }
     }
 }
 
@@ -159,7 +171,7 @@ impl<'a> Node<'a> {
         let from = place.column + offset + usize::from(matches!(quoted, Some('"' | '\'')));
         let written: String = place.excerpt.chars().skip(from - 1).take(length).collect();
         let meant: Option<String> = self
-            .raw_text()
+            .quiet_text()
             .map(|text| text.chars().skip(offset).take(length).collect());
         // Escapes, interpolation and folding move the text; then the whole value is shown.
         if meant.is_some_and(|meant| meant == written) {
@@ -208,12 +220,22 @@ impl<'a> Node<'a> {
 
     /// Records an error at the key of this value.
     pub(super) fn refuse_key(&self, say: impl Into<Say>) {
-        let place = match self.merged.written(&self.path) {
-            Some((_, spot)) => spot.key.clone().unwrap_or_else(|| spot.value.clone()),
-            None => self.place(),
-        };
         self.merged
-            .record(Severity::Error, &self.path, place, say.into());
+            .record(Severity::Error, &self.path, self.key_place(), say.into());
+    }
+
+    /// Records a warning at the key of this value.
+    pub(super) fn warn_key(&self, say: impl Into<Say>) {
+        self.merged
+            .record(Severity::Warning, &self.path, self.key_place(), say.into());
+    }
+
+    fn key_place(&self) -> Place {
+        let key = self
+            .merged
+            .written(&self.path)
+            .and_then(|(_, spot)| spot.key.clone());
+        key.unwrap_or_else(|| self.place())
     }
 
     /// The entries of a mapping by name; none, and a mistake, when it is something else.
@@ -250,130 +272,23 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A list of texts, each with its node. One text may hold several, `a, b` or `[a, b]`, because
-    /// a variable cannot say it otherwise.
-    pub(super) fn texts(&self) -> Vec<(String, Self)> {
-        let nodes = match self.raw_text() {
-            Some(_) => vec![self.clone()],
-            None => self.items(),
-        };
-        nodes.into_iter().flat_map(|node| node.split()).collect()
+    /// What relative paths written here are relative to.
+    pub(super) fn directory(&self) -> &'a FilePath {
+        let written = self.merged.written(&self.path);
+        written.map_or(FilePath::new(""), |(layer, _)| &layer.directory)
     }
 
-    fn split(self) -> Vec<(String, Self)> {
-        let Some(text) = self.clone().required().text() else {
-            return Vec::new();
-        };
-        let text = text.trim();
-        let list = text
-            .strip_prefix('[')
-            .and_then(|it| it.strip_suffix(']'))
-            .unwrap_or(text);
-        let items = list
-            .split(',')
-            .map(|it| it.trim().trim_matches(['"', '\'']));
-        let items = items.filter(|it| !it.is_empty());
-        items.map(|it| (it.to_owned(), self.clone())).collect()
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.value, Some(Value::Array(..)))
     }
 
-    /// The text of a scalar.
-    pub(super) fn text(&self) -> Option<String> {
-        let text = self.raw_text();
-        match (text, self.value) {
-            (None, Some(Value::Dict(..))) => self.refuse("expected one value, found a mapping"),
-            (None, Some(_)) => self.refuse("expected one value, found a list"),
-            (Some(""), _) => {
-                self.refuse("expected a value, found an empty text");
-                return None;
-            }
-            _ => {}
-        }
-        text.map(str::to_owned)
-    }
-
-    /// The text, made into something by `parse`, whose error completes "expected …".
-    pub(super) fn parse<T>(&self, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        match parse(&self.text()?) {
-            Ok(value) => Some(value),
-            Err(message) => {
-                self.refuse(message);
-                None
-            }
-        }
-    }
-
-    /// One of the given words.
-    pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
-        self.parse(
-            |text| match choices.iter().find(|(word, _)| *word == text) {
-                Some((_, value)) => Ok(value.clone()),
-                None => {
-                    let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-                    let hint = did_you_mean(text, words.iter().copied());
-                    Err(format!(
-                        "expected one of {}, found `{text}`{hint}",
-                        words.join(", ")
-                    ))
-                }
-            },
-        )
-    }
-
-    /// `true` or `false`.
-    pub(super) fn flag(&self) -> Option<bool> {
-        self.choice(&[("true", true), ("false", false)])
-    }
-
-    /// A whole number within bounds.
-    pub(super) fn number(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
-        let (low, high) = (bounds.start(), bounds.end());
-        self.parse(|text| match text.parse() {
-            Ok(number) if bounds.contains(&number) => Ok(number),
-            _ => Err(format!(
-                "expected a whole number from {low} to {high}, found `{text}`"
-            )),
-        })
-    }
-
-    /// A duration such as `25s`.
-    pub(super) fn duration(&self) -> Option<Duration> {
-        self.parse(units::duration)
-    }
-
-    /// A size such as `64MiB`, in bytes.
-    pub(super) fn size(&self) -> Option<u64> {
-        self.parse(units::size)
-    }
-
-    /// A path, relative to the file that names it.
-    pub(super) fn file(&self) -> Option<PathBuf> {
-        let text = self.text()?;
-        let layer = self.merged.written(&self.path).map(|(layer, _)| layer);
-        Some(
-            layer
-                .map(|it| it.directory.join(&text))
-                .unwrap_or_else(|| text.into()),
-        )
-    }
-
-    /// The entries of a mapping of texts.
-    pub(super) fn text_map(&self) -> BTreeMap<String, (String, Self)> {
-        let text =
-            |(name, node): (String, Self)| Some((name, (node.clone().required().text()?, node)));
-        self.entries().into_iter().filter_map(text).collect()
-    }
-
-    /// The tree that this node is part of.
-    pub(super) fn root(&self) -> Self {
-        self.merged.root()
+    /// All that this node is part of.
+    pub(super) fn whole(&self) -> &'a Merged {
+        self.merged
     }
 
     /// The text of a scalar; whatever else there may be is somebody else's mistake to record.
     pub(super) fn quiet_text(&self) -> Option<&'a str> {
-        self.raw_text()
-    }
-
-    fn raw_text(&self) -> Option<&'a str> {
         self.value.and_then(Value::as_str)
     }
 

@@ -118,14 +118,15 @@ impl fmt::Display for Mistakes {
         for mistake in &self.0 {
             writeln!(f, "{mistake}")?;
         }
-        let count = |severity| self.0.iter().filter(|it| it.severity == severity).count();
-        let plural = |n: usize| if n == 1 { "" } else { "s" };
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        write!(f, "{errors} error{}", plural(errors))?;
-        if warnings > 0 {
-            write!(f, ", {warnings} warning{}", plural(warnings))?;
-        }
-        Ok(())
+        let count = |severity, word: &str| {
+            let n = self.0.iter().filter(|it| it.severity == severity).count();
+            (n > 0).then(|| format!("{n} {word}{}", if n == 1 { "" } else { "s" }))
+        };
+        let counts = [
+            count(Severity::Error, "error"),
+            count(Severity::Warning, "warning"),
+        ];
+        f.write_str(&counts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }
 

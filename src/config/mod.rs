@@ -2,6 +2,7 @@
 //!
 //! The types here are plain data; [`load`] makes them from files, environment and command line.
 
+mod fingerprint;
 mod layer;
 mod librdkafka;
 mod load;
@@ -16,6 +17,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod units;
+mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -86,9 +86,9 @@ impl Parser {
         let (mut key, mut properties) = (Vec::new(), Vec::new());
         for (is_key, property) in self.properties()? {
             if is_key {
-                key.push(property)
+                key.push(property);
             } else {
-                properties.push(property)
+                properties.push(property);
             }
         }
         self.expect(")")?;

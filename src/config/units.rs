@@ -61,19 +61,15 @@ pub(super) fn url<'a>(text: &'a str, schemes: &[&str]) -> Result<Url<'a>, String
         Some((user_info, address)) => (Some(user_info), address),
         None => (None, authority),
     };
-    let port_at = address
-        .rfind(':')
-        .filter(|at| !address[*at..].contains(']'));
-    let (host, port) = address.split_at(port_at.unwrap_or(address.len()));
+    // The colons of an IPv6 address stand in brackets.
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (address, None),
+    };
     if host.is_empty() || host.contains(char::is_whitespace) {
         return Err(expected("found no host"));
     }
-    if !port.is_empty()
-        && !port
-            .trim_start_matches(':')
-            .parse::<u16>()
-            .is_ok_and(|it| it > 0)
-    {
+    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
         return Err(expected("found a port that is none"));
     }
     Ok(Url { user_info })

@@ -10,12 +10,9 @@ use super::{Layer, Path, Segment, Spot};
 const PREFIX: &str = "DISTRIBUTARY__";
 
 /// The layer of the environment. Names are lower-cased; `__` goes one step into the tree.
-///
-/// # Errors
-/// Variables that contradict each other.
 pub(in crate::config) fn environment<'a>(
     variables: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<Layer, Vec<Mistake>> {
+) -> Layer {
     let assignments = variables.filter_map(|(name, value)| {
         let path = name.strip_prefix(PREFIX)?.to_lowercase();
         let mut segments: Vec<String> = path.split("__").map(str::to_owned).collect();
@@ -36,20 +33,11 @@ pub(in crate::config) fn environment<'a>(
 }
 
 /// The layer of `--set path=value`.
-///
-/// # Errors
-/// Assignments without `=`, or that contradict each other.
-pub(in crate::config) fn command_line(assignments: &[String]) -> Result<Layer, Vec<Mistake>> {
+pub(in crate::config) fn command_line(assignments: &[String]) -> Layer {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for assignment in assignments {
         let Some((name, value)) = assignment.split_once('=') else {
-            bad.push(Mistake {
-                severity: Severity::Error,
-                message: format!("`--set {assignment}` sets nothing"),
-                help: Some("write --set path.to.key=value".into()),
-                path: String::new(),
-                place: Place::whole("command line"),
-            });
+            bad.push(sets_nothing(assignment));
             continue;
         };
         let mut segments: Vec<String> = name.split('.').map(str::to_owned).collect();
@@ -62,8 +50,19 @@ pub(in crate::config) fn command_line(assignments: &[String]) -> Result<Layer, V
             value,
         });
     }
-    let layer = collect("command line", good.into_iter());
-    if bad.is_empty() { layer } else { Err(bad) }
+    let mut layer = collect("command line", good.into_iter());
+    layer.mistakes.extend(bad);
+    layer
+}
+
+fn sets_nothing(assignment: &str) -> Mistake {
+    Mistake {
+        severity: Severity::Error,
+        message: format!("`--set {assignment}` sets nothing"),
+        help: Some("write --set path.to.key=value".into()),
+        path: String::new(),
+        place: Place::whole("command line"),
+    }
 }
 
 struct Assignment<'a> {
@@ -82,15 +81,11 @@ fn property(segments: &[String], separator: &str) -> Vec<String> {
     [path, &[name.join(separator)]].concat()
 }
 
-fn collect<'a>(
-    origin: &str,
-    assignments: impl Iterator<Item = Assignment<'a>>,
-) -> Result<Layer, Vec<Mistake>> {
+fn collect<'a>(origin: &str, assignments: impl Iterator<Item = Assignment<'a>>) -> Layer {
     let mut layer = Layer {
         origin: origin.to_owned(),
         ..Layer::default()
     };
-    let mut mistakes = Vec::new();
     for assignment in assignments {
         let path = Path(
             assignment
@@ -102,7 +97,7 @@ fn collect<'a>(
         );
         let spot = spot(origin, &assignment);
         if !insert(&mut layer.values, &assignment.segments, assignment.value) {
-            mistakes.push(Mistake {
+            layer.mistakes.push(Mistake {
                 severity: Severity::Error,
                 message: format!("`{path}` is set both as a value and as a mapping"),
                 help: None,
@@ -112,11 +107,7 @@ fn collect<'a>(
         }
         layer.spots.insert(path, spot);
     }
-    if mistakes.is_empty() {
-        Ok(layer)
-    } else {
-        Err(mistakes)
-    }
+    layer
 }
 
 /// Shows an assignment as a line of its own.

@@ -82,39 +82,60 @@ pub(super) struct Layer {
     pub(super) directory: PathBuf,
     values: Dict,
     spots: HashMap<Path, Spot>,
+    /// What is wrong with its form.
+    pub(super) mistakes: Vec<Mistake>,
+    /// Whether more was said than could be read, so that what is missing means nothing.
+    pub(super) is_broken: bool,
 }
 
 impl Layer {
     /// Reads a file and fills in `${NAME}`.
-    ///
-    /// # Errors
-    /// Everything that keeps the file from being read: it is missing, is no YAML, names a
-    /// variable that is not set.
-    pub(super) fn file(
-        path: &FilePath,
-        variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, Vec<Mistake>> {
+    pub(super) fn file(path: &FilePath, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let origin = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            vec![Mistake {
-                severity: Severity::Error,
-                message: format!("the configuration file cannot be read: {error}"),
-                help: Some("name it with --config or DISTRIBUTARY_CONFIG".into()),
-                path: String::new(),
-                place: Place::whole(&origin),
-            }]
-        })?;
-        let (values, spots) = yaml::parse(&origin, &text, variable)?;
-        Ok(Self {
+        let directory = path.parent().map(FilePath::to_owned).unwrap_or_default();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                return Self {
+                    mistakes: vec![unreadable(&origin, &error)],
+                    is_broken: true,
+                    origin,
+                    ..Self::default()
+                };
+            }
+        };
+        let parsed = yaml::parse(&origin, &text, variable);
+        Self {
             origin,
-            directory: path.parent().map(FilePath::to_owned).unwrap_or_default(),
-            values,
-            spots,
-        })
+            directory,
+            values: parsed.values,
+            spots: parsed.spots,
+            mistakes: parsed.mistakes,
+            is_broken: parsed.stopped,
+        }
     }
 
     pub(super) fn spot(&self, path: &Path) -> Option<&Spot> {
         self.spots.get(path)
+    }
+
+    /// Some place below `path`; a layer of assignments has no places of mappings.
+    pub(super) fn spot_below(&self, path: &Path) -> Option<&Spot> {
+        let mut below = self
+            .spots
+            .iter()
+            .filter(|(it, _)| it.0.starts_with(&path.0));
+        below.next().map(|(_, spot)| spot)
+    }
+}
+
+fn unreadable(origin: &str, error: &std::io::Error) -> Mistake {
+    Mistake {
+        severity: Severity::Error,
+        message: format!("the configuration file cannot be read: {error}"),
+        help: Some("name it with --config or DISTRIBUTARY_CONFIG".into()),
+        path: String::new(),
+        place: Place::whole(origin),
     }
 }
 

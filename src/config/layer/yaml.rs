@@ -16,17 +16,17 @@ use super::{Path, Spot};
 /// Deeper than any configuration; bounds the recursion on files that are none.
 const MAX_DEPTH: usize = 32;
 
-type Parsed = (Dict, HashMap<Path, Spot>);
+/// What a file says. It is all there unless `stopped`.
+pub(super) struct Parsed {
+    pub(super) values: Dict,
+    pub(super) spots: HashMap<Path, Spot>,
+    pub(super) mistakes: Vec<Mistake>,
+    /// Whether the parser came to something that it could not get past.
+    pub(super) stopped: bool,
+}
 
 /// Parses `text`, the content of the file `origin`.
-///
-/// # Errors
-/// All mistakes of the form, or the one that stopped the parser.
-pub(super) fn parse(
-    origin: &str,
-    text: &str,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Parsed, Vec<Mistake>> {
+pub(super) fn parse(origin: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Parsed {
     let mut composer = Composer {
         parser: Parser::new_from_str(text),
         origin,
@@ -35,10 +35,12 @@ pub(super) fn parse(
         spots: HashMap::new(),
         mistakes: Vec::new(),
     };
-    match composer.document() {
-        Ok(values) if composer.mistakes.is_empty() => Ok((values, composer.spots)),
-        Ok(_) => Err(composer.mistakes),
-        Err(Stop) => Err(composer.mistakes),
+    let values = composer.document().ok();
+    Parsed {
+        stopped: values.is_none(),
+        values: values.unwrap_or_default(),
+        spots: composer.spots,
+        mistakes: composer.mistakes,
     }
 }
 
@@ -93,8 +95,8 @@ impl<'a> Composer<'a> {
         }
         match event {
             Event::Scalar(text, style, ..) => Ok(self.scalar(&text, style, span, path)),
-            Event::SequenceStart(..) => self.list(path),
-            Event::MappingStart(..) => self.mapping(path),
+            Event::SequenceStart(..) => self.list(span, path),
+            Event::MappingStart(..) => self.mapping(span, path),
             _ => Err(self.stop(span, path, "not understood here")),
         }
     }
@@ -112,11 +114,14 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn list(&mut self, path: &Path) -> Result<Value, Stop> {
+    fn list(&mut self, start: Span, path: &Path) -> Result<Value, Stop> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::from(items)),
+                (Event::SequenceEnd, end) => {
+                    self.close(start, end, path);
+                    return Ok(Value::from(items));
+                }
                 (event, span) => {
                     items.push(self.value(event, span, &path.index(items.len()))?);
                 }
@@ -124,11 +129,14 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn mapping(&mut self, path: &Path) -> Result<Value, Stop> {
+    fn mapping(&mut self, start: Span, path: &Path) -> Result<Value, Stop> {
         let mut entries = Dict::new();
         loop {
             let (key, key_span) = match self.next()? {
-                (Event::MappingEnd, _) => return Ok(Value::from(entries)),
+                (Event::MappingEnd, end) => {
+                    self.close(start, end, path);
+                    return Ok(Value::from(entries));
+                }
                 (Event::Scalar(key, ..), span) => (key, span),
                 (_, span) => return Err(self.stop(span, path, "a key must be plain text")),
             };
@@ -166,6 +174,14 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
+    /// Lets the place of a list or mapping in brackets reach to the closing one.
+    fn close(&mut self, start: Span, end: Span, path: &Path) {
+        if end.end.index() > end.start.index() {
+            let value = self.place(Span::new(start.start, end.end));
+            self.spots.insert(path.clone(), Spot { key: None, value });
+        }
+    }
+
     fn refuse_annotations(
         &mut self,
         event: &Event<'a>,
@@ -200,11 +216,18 @@ impl<'a> Composer<'a> {
 
     fn syntax(&mut self, error: &ScanError) -> Stop {
         let span = Span::empty(*error.marker());
-        self.stop(
+        let stop = self.stop(
             span,
             &Path::default(),
             format!("not valid YAML: {}", error.info()),
-        )
+        );
+        if let Some(mistake) = self.mistakes.last_mut()
+            && mistake.place.excerpt.contains("${")
+        {
+            mistake.help =
+                Some("within `{…}` and `[…]` quote what has braces, `\"${NAME}\"`".into());
+        }
+        stop
     }
 
     fn stop(&mut self, span: Span, path: &Path, message: impl Into<String>) -> Stop {

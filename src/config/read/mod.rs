@@ -3,6 +3,8 @@
 //! Each section gives what it can and records what it cannot, so that one run finds every mistake.
 //! Nothing here uses the network or reads a secret; the only files read are the indices' settings.
 
+mod documents;
+mod expressions;
 mod graph;
 mod projections;
 mod sinks;
@@ -45,14 +47,16 @@ const KEYS: &[&str] = &[
 pub(super) fn config(merged: &Merged) -> Option<Config> {
     let root = merged.root();
     root.known_keys(KEYS);
-    let pipeline = root.key("pipeline").required();
-    let pipeline = pipeline.text().inspect(|name| check_name(&pipeline, name));
+    let pipeline = root.key("pipeline").required().parse(checked_name);
     let drain_timeout = root
         .key("drain_timeout")
         .duration()
         .unwrap_or(DRAIN_TIMEOUT);
     let source_node = root.key("source").required();
-    let source = source::read(&source_node, drain_timeout);
+    let present = source_node.is_present();
+    let source = present
+        .then(|| source::read(&source_node, drain_timeout))
+        .flatten();
     let tables = tables::read(&root.key("tables"), &source_node);
     let sinks = sinks::read(&root.key("sinks"));
     let projections = projections::read(&root.key("projections"), &tables, &sinks);
@@ -60,6 +64,8 @@ pub(super) fn config(merged: &Merged) -> Option<Config> {
     let listen = root.key("http");
     listen.known_keys(&["listen"]);
     let listen = listen.key("listen").parse(listen_address);
+    let budget = budget(&root.key("budget"));
+    // Nothing is read below: what is missing here would keep its mistakes from being found.
     Some(Config {
         pipeline: pipeline?,
         source: source?,
@@ -70,7 +76,7 @@ pub(super) fn config(merged: &Merged) -> Option<Config> {
         sinks: sinks.into_iter().map(named).collect::<Option<_>>()?,
         projections: projections?,
         on_poison: on_poison?,
-        budget: budget(&root.key("budget")),
+        budget,
         listen: listen.unwrap_or_else(|| LISTEN.parse().expect("the default is an address")),
         drain_timeout,
     })
@@ -133,15 +139,16 @@ fn on_poison(root: &Node<'_>, tables: &Tables) -> Option<OnPoison> {
 }
 
 /// A name that becomes a label of metrics and part of group names.
-fn check_name(node: &Node<'_>, name: &str) {
-    if !name
+fn checked_name(name: &str) -> Result<String, String> {
+    if name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
     {
-        node.refuse_key(format!(
-            "`{name}` cannot be a name: letters, digits, `.`, `_` and `-` only"
-        ));
+        return Ok(name.to_owned());
     }
+    Err(format!(
+        "`{name}` cannot be a name: letters, digits, `.`, `_` and `-` only"
+    ))
 }
 
 /// `{file: path}` or `{env: NAME}`; a secret itself is refused, and kept out of what is shown.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::merged::{Node, Say};
+use super::super::merged::{Merged, Node, Say};
 use super::super::mistake::did_you_mean;
-use super::super::pattern::{self, PatternError};
+use super::super::pattern::{self, PatternError, RelationshipPattern};
 use super::super::{
-    Cache, Derived, Document, Field, IndexSettings, Invalidation, Node as NodeKind, Projection,
-    ProjectionKind, Relationship, Table,
+    Cache, Derived, Invalidation, Node as NodeKind, Projection, ProjectionKind, Relationship, Table,
 };
+use super::documents::document;
+use super::expressions::{key_condition, row_condition, template};
 use super::graph;
 use super::sinks::{Sinks, Store};
 use super::tables::Tables;
@@ -72,7 +73,7 @@ struct From<'a> {
 pub(super) fn read(node: &Node<'_>, tables: &Tables, sinks: &Sinks) -> Option<Vec<Projection>> {
     let node = node.clone().required();
     let items = node.items();
-    if node.is_present() && items.is_empty() {
+    if node.is_list() && items.is_empty() {
         node.refuse("at least one projection is needed");
     }
     let names = Names { tables, sinks };
@@ -82,6 +83,7 @@ pub(super) fn read(node: &Node<'_>, tables: &Tables, sinks: &Sinks) -> Option<Ve
         .collect();
     refuse_duplicates(&placed);
     graph::check(&placed, tables);
+    warn_unused(node.whole(), &placed, &names);
     placed
         .into_iter()
         .map(|(_, projection)| projection)
@@ -193,146 +195,63 @@ fn from<'a>(node: &Node<'_>, tables: &'a Tables) -> Option<From<'a>> {
 
 /// The kinds that a table feeds. What does not depend on the table is checked without it too.
 fn fed(word: &str, node: &Node<'_>, from: Option<From<'_>>) -> Option<ProjectionKind> {
+    let table = from.and_then(|from| from.table);
+    let from = from.map(|from| from.id);
     let value = node.key(word);
-    let when = || node.key("when").text();
+    let when = || row_condition(&node.key("when"), table);
     match word {
-        "index" => document(&value, node, from),
-        "invalidate" => {
-            let invalidate = value
-                .items()
-                .iter()
-                .map(invalidation)
-                .collect::<Option<Vec<_>>>();
-            Some(ProjectionKind::Cache(Cache {
-                from: from?.id,
-                invalidate: invalidate?,
-            }))
-        }
+        "index" => document(node, from, when()),
+        "invalidate" => cache(&value, from, table),
         "node" => {
-            let pattern = patterned(&value, pattern::node);
-            let (pattern, when) = (pattern?, when());
+            let (node, when) = (patterned(&value, pattern::node), when());
             Some(ProjectionKind::Node(NodeKind {
-                from: from?.id,
-                node: pattern,
+                from: from?,
+                node: node?,
                 when,
             }))
         }
         _ => {
-            let pattern = patterned(&value, pattern::relationship);
-            let (pattern, when) = (pattern?, when());
+            let (pattern, when) = (patterned(&value, pattern::relationship), when());
+            let RelationshipPattern {
+                start,
+                kind,
+                properties,
+                end,
+            } = pattern?;
+            let from = from?;
             Some(ProjectionKind::Relationship(Relationship {
-                from: from?.id,
-                start: pattern.start,
-                kind: pattern.kind,
-                properties: pattern.properties,
-                end: pattern.end,
+                from,
+                start,
+                kind,
+                properties,
+                end,
                 when,
             }))
         }
     }
 }
 
-fn document(index: &Node<'_>, node: &Node<'_>, from: Option<From<'_>>) -> Option<ProjectionKind> {
-    index.known_keys(&["alias", "settings"]);
-    let alias = index.key("alias").required().text();
-    let settings = index.key("settings");
-    let settings = settings.is_present().then(|| index_settings(&settings));
-    let fields = node.key("fields");
-    let fields = fields.is_present().then(|| read_fields(&fields));
-    let when = node.key("when").text();
-    Some(ProjectionKind::Document(Document {
-        from: from?.id,
-        alias: alias?,
-        settings: settings.flatten(),
-        fields,
-        when,
+fn cache(node: &Node<'_>, from: Option<TableId>, table: Option<&Table>) -> Option<ProjectionKind> {
+    let items = node.items();
+    if node.is_list() && items.is_empty() {
+        node.refuse("no key to invalidate");
+    }
+    let read: Vec<_> = items.iter().map(|item| invalidation(item, table)).collect();
+    let invalidate = read.into_iter().collect::<Option<_>>()?;
+    Some(ProjectionKind::Cache(Cache {
+        from: from?,
+        invalidate,
     }))
 }
 
-fn index_settings(node: &Node<'_>) -> Option<IndexSettings> {
-    let path = node.file()?;
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) => {
-            node.refuse(format!(
-                "the index settings {} cannot be read: {error}",
-                path.display()
-            ));
-            return None;
-        }
-    };
-    match serde_json::from_str(&text) {
-        Ok(content @ serde_json::Value::Object(_)) => Some(IndexSettings { path, content }),
-        Ok(_) => {
-            node.refuse(format!(
-                "the index settings {} are no JSON object",
-                path.display()
-            ));
-            None
-        }
-        Err(error) => {
-            node.refuse(format!(
-                "the index settings {} are not JSON: {error}",
-                path.display()
-            ));
-            None
-        }
-    }
-}
-
-fn read_fields(node: &Node<'_>) -> Vec<Field> {
-    let mut fields: BTreeMap<String, ()> = BTreeMap::new();
-    let items = node.items();
-    if items.is_empty() {
-        node.refuse(Say::from("no fields").help("leave `fields` out for all columns"));
-    }
-    let mut read = Vec::new();
-    for item in items {
-        for (name, source, at) in field_sources(&item) {
-            if fields.insert(name.clone(), ()).is_some() {
-                at.refuse(format!("the field `{name}` is there twice"));
-            }
-            let mut parts = source.split('.').map(str::to_owned);
-            let column = parts.next().unwrap_or_default();
-            let path: Vec<_> = parts.collect();
-            if column.is_empty() || path.iter().any(String::is_empty) {
-                at.refuse(format!(
-                    "expected `column` or `column.member`, found `{source}`"
-                ));
-            }
-            read.push(Field { name, column, path });
-        }
-    }
-    read
-}
-
-/// `column`, or `{field: column}`, or `{field: column.member.of.its.json}`.
-fn field_sources<'a>(item: &Node<'a>) -> Vec<(String, String, Node<'a>)> {
-    if item.is_mapping() {
-        let source = |(name, (source, at))| (name, source, at);
-        return item.text_map().into_iter().map(source).collect();
-    }
-    let Some(column) = item.clone().required().text() else {
-        return Vec::new();
-    };
-    if column.contains('.') {
-        item.refuse(
-            Say::from("a member of a column needs a name of its own")
-                .help(format!("write `{{name: {column}}}`")),
-        );
-    }
-    vec![(column.clone(), column, item.clone())]
-}
-
-fn invalidation(item: &Node<'_>) -> Option<Invalidation> {
+fn invalidation(item: &Node<'_>, table: Option<&Table>) -> Option<Invalidation> {
     if !item.is_mapping() {
-        return Some(Invalidation {
-            key: item.clone().required().text()?,
-            when: None,
-        });
+        let key = template(&item.clone().required(), table)?;
+        return Some(Invalidation { key, when: None });
     }
     item.known_keys(&["key", "when"]);
-    let (key, when) = (item.key("key").required().text(), item.key("when").text());
+    let key = template(&item.key("key").required(), table);
+    let when = key_condition(&item.key("when"), table);
     Some(Invalidation { key: key?, when })
 }
 
@@ -389,6 +308,31 @@ fn refuse_duplicates(placed: &[Placed<'_>]) {
                 Say::from(message)
                     .help("two tables' keys would overwrite each other; use two aliases"),
             );
+        }
+    }
+}
+
+/// What nothing refers to was probably meant to be used; told when nothing worse is to be told.
+fn warn_unused(merged: &Merged, placed: &[Placed<'_>], names: &Names<'_>) {
+    if !merged.is_sound() {
+        return;
+    }
+    let projections = || {
+        placed
+            .iter()
+            .filter_map(|(_, projection)| projection.as_ref())
+    };
+    for (index, (name, _)) in names.tables.iter().enumerate() {
+        let feeds = |it: &Projection| it.kind.from().is_some_and(|id| usize::from(id.0) == index);
+        if !projections().any(feeds) {
+            let node = merged.root().key("tables").key(name);
+            node.warn_key(format!("no projection reads the table `{name}`"));
+        }
+    }
+    for name in names.sinks.keys() {
+        if !projections().any(|it| it.sink == *name) {
+            let node = merged.root().key("sinks").key(name);
+            node.warn_key(format!("no projection writes to the sink `{name}`"));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::merged::{Node, Say};
 use super::super::{Batch, Credentials, Elasticsearch, Neo4j, Redis, Sink, units};
-use super::{check_name, secret};
+use super::{checked_name, secret};
 
 const MIB: u64 = 1 << 20;
 
@@ -65,7 +65,9 @@ pub(super) fn read(node: &Node<'_>) -> Sinks {
         node.refuse("at least one sink is needed");
     }
     let sink = |(name, node): (String, Node<'_>)| {
-        check_name(&node, &name);
+        if let Err(message) = checked_name(&name) {
+            node.refuse_key(message);
+        }
         (name, read_sink(&node))
     };
     entries.into_iter().map(sink).collect()

@@ -49,7 +49,7 @@ pub(super) fn read(node: &Node<'_>, drain_timeout: Duration) -> Option<Source> {
 fn brokers(node: &Node<'_>) -> Vec<String> {
     let node = node.key("brokers").required();
     let brokers = node.texts();
-    if brokers.is_empty() && node.is_present() {
+    if brokers.is_empty() && node.is_list() {
         node.refuse("at least one broker is needed");
     }
     for (broker, at) in &brokers {
@@ -135,7 +135,7 @@ fn properties(
     ] {
         let (limit, at) = match own(name) {
             Some((ms, at)) => (Duration::from_millis(ms), at.clone()),
-            None => (default, node.root().key("drain_timeout")),
+            None => (default, node.whole().root().key("drain_timeout")),
         };
         check_drain(&at, drain_timeout, name, limit, why);
     }

@@ -1,6 +1,6 @@
 //! Reads `tables`, and the names of their topics.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::merged::{Node, Say};
 use super::super::mistake::did_you_mean;
@@ -60,33 +60,39 @@ fn read_table(name: &str, node: &Node<'_>, topics: &Topics<'_>) -> Option<Table>
         ("apply", OnTruncate::Apply),
     ];
     let epoch = node.key("epoch").number(0..=MAX_EPOCH).unwrap_or(0);
+    // What Postgres does unless it is told otherwise.
+    let full_identity = node
+        .key("replica_identity")
+        .choice(&identities)
+        .unwrap_or(false);
+    let json = node
+        .key("json")
+        .texts()
+        .into_iter()
+        .map(|(column, _)| column)
+        .collect();
+    // A truncate that is neither applied nor noticed would leave every store wrong (D11).
+    let on_truncate = node
+        .key("on_truncate")
+        .choice(&truncates)
+        .unwrap_or(OnTruncate::Stop);
     Some(Table {
         name: name.to_owned(),
         schema,
         table,
         topic: topic?,
         key: key?,
-        // What Postgres does unless it is told otherwise.
-        full_identity: node
-            .key("replica_identity")
-            .choice(&identities)
-            .unwrap_or(false),
-        json: node
-            .key("json")
-            .texts()
-            .into_iter()
-            .map(|(column, _)| column)
-            .collect(),
+        full_identity,
+        json,
         epoch: u16::try_from(epoch).expect("the number is below 2^15"),
-        // A truncate that is neither applied nor noticed would leave every store wrong (D11).
-        on_truncate: node
-            .key("on_truncate")
-            .choice(&truncates)
-            .unwrap_or(OnTruncate::Stop),
+        on_truncate,
     })
 }
 
 fn read_key(node: &Node<'_>) -> Option<Vec<String>> {
+    if node.is_present() && !node.is_mapping() {
+        return None;
+    }
     let key = node.key("key");
     if !key.is_present() {
         key.refuse(
@@ -144,60 +150,68 @@ fn refuse_shared(tables: &[(Option<Table>, String, Node<'_>)]) {
 /// How topics are named.
 struct Topics<'a> {
     node: Node<'a>,
-    template: String,
+    /// `None` where it has a mistake.
+    template: Option<String>,
     prefix: Option<String>,
 }
 
 impl<'a> Topics<'a> {
     fn read(source: &Node<'a>) -> Self {
         let node = source.key("topic");
-        let template = node.text().unwrap_or_else(|| TOPIC.to_owned());
-        let known = BTreeSet::from(["prefix", "schema", "table"]);
-        for part in template.split('{').skip(1) {
-            let name = part.split_once('}').map_or(part, |(name, _)| name);
-            if !known.contains(name) {
-                let hint = did_you_mean(name, known.iter().copied());
-                node.refuse(format!(
-                    "`{{{name}}}` is none of {{prefix}}, {{schema}}, {{table}}{hint}"
-                ));
-            }
-        }
+        let template = match node.is_present() {
+            true => node.parse(topic_template),
+            false => Some(TOPIC.to_owned()),
+        };
+        let prefix = source.key("prefix").text();
         Self {
-            template,
-            prefix: source.key("prefix").text(),
             node,
+            template,
+            prefix,
         }
     }
 
     fn topic(&self, node: &Node<'_>, schema: &str, table: &str) -> Option<String> {
         let own = node.key("topic");
-        let (at, topic) = if own.is_present() {
-            (own.clone(), own.text()?)
-        } else {
-            if self.template.contains("{prefix}") && self.prefix.is_none() {
-                node.refuse_key(
-                    Say::from(format!(
-                        "the topic of `{table}` is not known: {TOPIC} needs `source.prefix`"
-                    ))
-                    .help("set `source.prefix` to the connector's topic.prefix, or `source.topic`"),
-                );
-                return None;
-            }
-            let prefix = self.prefix.as_deref().unwrap_or_default();
-            let topic = self.template.replace("{prefix}", prefix);
-            let at = if self.node.is_present() {
-                self.node.clone()
+        if own.is_present() {
+            return own.text().inspect(|topic| check_topic(&own, topic));
+        }
+        let template = self.template.as_deref()?;
+        if template.contains("{prefix}") && self.prefix.is_none() {
+            node.refuse_key(
+                Say::from(format!(
+                    "the topic of `{table}` is not known: `{template}` needs `source.prefix`"
+                ))
+                .help("set `source.prefix` to the connector's topic.prefix, or `source.topic`"),
+            );
+            return None;
+        }
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        let topic = template.replace("{prefix}", prefix);
+        let topic = topic.replace("{schema}", schema).replace("{table}", table);
+        check_topic(
+            if self.node.is_present() {
+                &self.node
             } else {
-                node.clone()
-            };
-            (
-                at,
-                topic.replace("{schema}", schema).replace("{table}", table),
-            )
-        };
-        check_topic(&at, &topic);
+                node
+            },
+            &topic,
+        );
         Some(topic)
     }
+}
+
+fn topic_template(text: &str) -> Result<String, String> {
+    let known = ["prefix", "schema", "table"];
+    for part in text.split('{').skip(1) {
+        let name = part.split_once('}').map_or(part, |(name, _)| name);
+        if !known.contains(&name) {
+            let hint = did_you_mean(name, known);
+            return Err(format!(
+                "`{{{name}}}` is none of {{prefix}}, {{schema}}, {{table}}{hint}"
+            ));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 /// Kafka's rule for names of topics.

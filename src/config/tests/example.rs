@@ -1,23 +1,15 @@
 //! The example's configuration, in its essential parts.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use super::super::*;
+use super::*;
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ecommerce/distributary.yaml")
 }
 
 fn load_with(environment: &[(&str, &str)]) -> Loaded {
-    let pair = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
-    let inputs = Inputs {
-        files: vec![example()],
-        environment: environment.iter().map(pair).collect::<BTreeMap<_, _>>(),
-        assignments: Vec::new(),
-    };
-    match load(&inputs) {
+    match load(&inputs(&[&example()], environment, &[])) {
         Ok(loaded) => loaded,
         Err(mistakes) => panic!("{mistakes}"),
     }
@@ -40,11 +32,54 @@ fn the_example_is_valid_and_without_warnings() {
     assert_eq!(config.source.groups, Groups::Shared);
     assert_eq!(config.budget, 64 << 20);
     assert_eq!(config.drain_timeout, Duration::from_secs(25));
+    let topic = "ecommerce.dead-letter".to_owned();
+    assert_eq!(config.on_poison, OnPoison::DeadLetter { topic });
+}
+
+#[test]
+fn its_tables_have_topics_keys_and_identities() {
+    let config = load_with(&[]).config;
+    let table = |name: &str| config.tables.iter().find(|it| it.name == name).unwrap();
+    assert_eq!(table("products").topic, "products-events");
+    assert_eq!(table("products").json, ["attributes"]);
+    assert!(table("products").full_identity && !table("users").full_identity);
+    assert_eq!(table("order_items").key, ["order_id", "product_id"]);
+    assert_eq!(table("order_items").on_truncate, OnTruncate::Stop);
+}
+
+#[test]
+fn its_projections_say_what_they_make() {
+    let config = load_with(&[]).config;
+    let kind = |name: &str| {
+        &config
+            .projections
+            .iter()
+            .find(|it| it.name == name)
+            .unwrap()
+            .kind
+    };
+    let ProjectionKind::Document(document) = kind("products-index") else {
+        panic!()
+    };
+    let fields = document.fields.as_ref().unwrap();
     assert_eq!(
-        config.on_poison,
-        OnPoison::DeadLetter {
-            topic: "ecommerce.dead-letter".into()
-        }
+        (fields.len(), &fields[11].name, &fields[11].path),
+        (13, &"weight".to_owned(), &vec!["weight".to_owned()])
+    );
+    assert!(document.settings.as_ref().unwrap().content["mappings"].is_object());
+    let ProjectionKind::Cache(cache) = kind("product-cache") else {
+        panic!()
+    };
+    assert_eq!(
+        (cache.invalidate.len(), cache.invalidate[3].when.as_deref()),
+        (4, Some("either.is_featured"))
+    );
+    let ProjectionKind::Derived(derived) = kind("purchased") else {
+        panic!()
+    };
+    assert_eq!(
+        (derived.kind.as_str(), derived.path.len()),
+        ("PURCHASED", 2)
     );
 }
 
@@ -52,4 +87,9 @@ fn the_example_is_valid_and_without_warnings() {
 fn the_environment_fills_in_addresses() {
     let config = load_with(&[("KAFKA_BROKERS", "a:1,b:2"), ("ES_URL", "http://es:9200")]).config;
     assert_eq!(config.source.brokers, ["a:1", "b:2"]);
+    let Sink::Elasticsearch(search) = &config.sinks["search"] else {
+        panic!()
+    };
+    assert_eq!(search.url, "http://es:9200");
+    assert_eq!((search.batch.max_items, search.in_flight), (5000, 2));
 }

@@ -1,0 +1,149 @@
+//! Projections, templates and conditions.
+
+use super::*;
+
+#[test]
+fn references_lead_somewhere() {
+    errors(&[
+        (
+            "sink: search",
+            "sink: «serach»",
+            "there is no sink `serach`; did you mean `search`?",
+        ),
+        (
+            "from: users",
+            "from: «user»",
+            "there is no table `user`; did you mean `users`?",
+        ),
+        (
+            "sink: search",
+            "sink: «cache»",
+            "of type redis, and this projection needs one of type elasticsearch",
+        ),
+        (
+            "name: user-node",
+            "name: «product-cache»",
+            "another projection is named",
+        ),
+        (
+            "index: {alias: products}",
+            "index: {alias: products, settings: «none.json»}",
+            "cannot be read",
+        ),
+        (
+            "index: {alias: products}",
+            "index: {alias: products, settings: «shop.yaml»}",
+            "are not JSON",
+        ),
+    ]);
+}
+
+#[test]
+fn a_projection_makes_one_thing() {
+    errors(&[
+        (
+            "    invalidate:",
+            "    «node»: \"(:P {!id})\"\n    invalidate:",
+            "exclude each other",
+        ),
+        (
+            "  - name: product-cache\n",
+            "  - «{name: p, sink: cache, from: users}»\n  - name: product-cache\n",
+            "does not say what to make",
+        ),
+        (
+            INVALIDATE,
+            &format!("{INVALIDATE}\n    «when»: key.id > 5"),
+            "unknown key `when`",
+        ),
+        (
+            "index: {alias: products}",
+            "index: {alias: products}\n    fields: [id, «id»]",
+            "there twice",
+        ),
+        (
+            "index: {alias: products}",
+            "index: {alias: products}\n    fields: [«_id»]",
+            "keeps `_id` for itself",
+        ),
+        (
+            "index: {alias: products}",
+            "index: {alias: products}\n    fields: [«a.b»]",
+            "needs a name of its own",
+        ),
+        (
+            "index: {alias: products}",
+            "index: {alias: products}\n    fields: «[]»",
+            "leave `fields` out",
+        ),
+    ]);
+}
+
+#[test]
+fn one_projection_for_each_alias() {
+    let second = "{name: user-index, sink: search, from: users, index: {alias: «products»}}";
+    errors(&[(
+        "  - name: product-cache\n",
+        &format!("  - {second}\n  - name: product-cache\n"),
+        "`products-index` writes the alias `products` already",
+    )]);
+}
+
+#[test]
+fn templates_compile_and_read_what_can_be_known() {
+    errors(&[
+        (
+            INVALIDATE,
+            r#"invalidate: ["p:{{ «key.slug» }}"]"#,
+            "`slug` is no column of the key of `products`",
+        ),
+        (
+            INVALIDATE,
+            r#"invalidate: ["p:{{ «e»ihter.slug }}"]"#,
+            "did you mean `either`?",
+        ),
+        (
+            INVALIDATE,
+            r#"invalidate: ["p:{{ key.id | «n»one_such }}"]"#,
+            "none_such",
+        ),
+        (WHEN, "when: after.status «=» 'draft'", ""),
+        (
+            WHEN,
+            "when: «before.status» != 'draft'",
+            "write `after.status`",
+        ),
+        (WHEN, "when: «changed.status»", "write `after.status`"),
+    ]);
+}
+
+#[test]
+fn old_values_need_full_identity_and_the_statement_is_given() {
+    let statement = "ALTER TABLE public.users REPLICA IDENTITY FULL;";
+    let cache = |invalidate: &str| {
+        format!(
+            "  - {{name: user-cache, sink: cache, from: users, invalidate: [{invalidate}]}}\n  - name: product-cache\n"
+        )
+    };
+    let part = "  - name: product-cache\n";
+    for (invalidate, says) in [
+        (r#""user:{{ «either.name» }}""#, statement),
+        (r#""user:{{ «before.name» }}""#, statement),
+        (r#"{key: "u", when: «changed.name»}"#, statement),
+        (
+            r#"{key: "u", when: «after.active»}"#,
+            "a condition needs the whole row",
+        ),
+    ] {
+        errors(&[(part, &cache(invalidate), says)]);
+    }
+    errors(&[(
+        USER_NODE,
+        &format!("{USER_NODE}, when: «after.active»"),
+        statement,
+    )]);
+    valid(&shop_with(
+        part,
+        &cache(r#""user:{{ key.id }}", "u:{{ either.id }}", "n:{{ after.name }}""#),
+    ));
+}

@@ -1,0 +1,108 @@
+//! Tables, topics, Kafka settings.
+
+use super::*;
+
+#[test]
+fn tables_have_a_key_and_a_topic_of_their_own() {
+    errors(&[
+        (USERS, "«users»: {}", "message.key.columns"),
+        (USERS, "users: {key: «[]»}", "at least one column"),
+        (USERS, "users: {key: [id, «id»]}", "there twice"),
+        (
+            USERS,
+            "users: {key: [id], topic: «a topic»}",
+            "cannot be a topic",
+        ),
+        (
+            PRODUCTS,
+            "products: {key: [id], replica_identity: full, topic: t}\n  «shared»: {key: [id], topic: t}",
+            "share the topic t",
+        ),
+        (
+            PRODUCTS,
+            "products: {key: [id], replica_identity: full}\n  «same»: {key: [id], table: products, topic: t}",
+            "are the same table",
+        ),
+        (
+            "  prefix: shop\n",
+            "  topic: «\"{tabel}-{table}\"»\n",
+            "did you mean `table`?",
+        ),
+        (
+            LETTERS,
+            "dead_letter: {topic: «shop.public.users»}",
+            "is the topic of a table",
+        ),
+    ]);
+}
+
+#[test]
+fn a_record_that_cannot_be_applied_has_somewhere_to_go() {
+    let found = mistakes(&shop_with(LETTERS, ""));
+    assert!(
+        found[0].message.contains("nowhere to go"),
+        "{}",
+        Mistakes(found)
+    );
+    assert_eq!(
+        valid(&shop_with(LETTERS, "on_poison: stop")).on_poison,
+        OnPoison::Stop
+    );
+}
+
+#[test]
+fn kafka_settings_that_break_a_guarantee_are_refused() {
+    let part = "  group: shop\n";
+    errors(&[
+        (
+            part,
+            "  group: shop\n  properties: {«enable.auto.commit»: true}\n",
+            "not by a timer",
+        ),
+        (
+            part,
+            "  group: shop\n  properties: {«auto.offset.reset»: earliest}\n",
+            "skipped silently",
+        ),
+        (
+            part,
+            "  group: shop\n  properties: {«fetch.wait.max»: 50}\n",
+            "No such configuration property",
+        ),
+        (
+            part,
+            "  group: shop\n  properties: {max.poll.interval.ms: «\"30000\"»}\n",
+            "must stay below max.poll.interval.ms (30s)",
+        ),
+        (
+            part,
+            "  group: shop\n  protocol: consumer\n  properties: {«session.timeout.ms»: 60000}\n",
+            "the broker decides",
+        ),
+        (
+            LETTERS,
+            "dead_letter: {topic: dead}\ndrain_timeout: «40s»",
+            "below session.timeout.ms (45s)",
+        ),
+        (
+            part,
+            "  group: shop\n  security: {protocol: ssl, «username»: me}\n",
+            "has no meaning with `protocol: ssl`",
+        ),
+        (
+            part,
+            "  group: shop\n  security: {protocol: «plain»}\n",
+            "expected one of ssl",
+        ),
+        (
+            part,
+            "  group: shop\n  «security»: {protocol: sasl_ssl, mechanism: plain, username: me}\n",
+            "`source.security.password` is missing",
+        ),
+    ]);
+    warnings(&[(
+        part,
+        "  group: shop\n  security: {protocol: sasl_plaintext, mechanism: «plain», username: me, password: {env: P}}\n",
+        "in clear text",
+    )]);
+}

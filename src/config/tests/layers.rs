@@ -1,0 +1,167 @@
+//! Files, environment and command line on top of each other.
+
+use std::path::Path;
+
+use super::*;
+
+fn write(directory: &Path, name: &str, text: &str) -> std::path::PathBuf {
+    let path = directory.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn loaded(inputs: &Inputs) -> Config {
+    match load(inputs) {
+        Ok(loaded) => loaded.config,
+        Err(mistakes) => panic!("{mistakes}"),
+    }
+}
+
+#[test]
+fn each_layer_overrides_the_one_below_key_by_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = write(directory.path(), "base.yaml", SHOP);
+    let above = write(
+        directory.path(),
+        "above.yaml",
+        "source: {group: file, prefix: two}\nbudget: 2MiB",
+    );
+    let environment = [
+        ("DISTRIBUTARY__SOURCE__GROUP", "environment"),
+        ("DISTRIBUTARY__BUDGET", "3MiB"),
+    ];
+    let files: [&Path; 2] = [&base, &above];
+    let config = loaded(&inputs(&files, &[], &[]));
+    assert_eq!(
+        (config.source.group.as_str(), config.budget),
+        ("file", 2 << 20)
+    );
+    assert_eq!(config.tables[0].topic, "two.public.orders");
+    assert_eq!(config.source.brokers, ["kafka:9092"]);
+    let config = loaded(&inputs(&files, &environment, &[]));
+    assert_eq!(
+        (config.source.group.as_str(), config.budget),
+        ("environment", 3 << 20)
+    );
+    let config = loaded(&inputs(&files, &environment, &["source.group=flag"]));
+    assert_eq!(
+        (config.source.group.as_str(), config.budget),
+        ("flag", 3 << 20)
+    );
+}
+
+#[test]
+fn values_keep_the_text_they_have() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(
+        directory.path(),
+        "shop.yaml",
+        &shop_with("username: neo4j", "username: 0123"),
+    );
+    let username = |config: Config| match &config.sinks["graph"] {
+        Sink::Neo4j(graph) => graph.username.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(username(loaded(&inputs(&[&file], &[], &[]))), "0123");
+    let set = [
+        ("DISTRIBUTARY__SINKS__GRAPH__USERNAME", "0007"),
+        ("N", "1e3"),
+    ];
+    assert_eq!(username(loaded(&inputs(&[&file], &set, &[]))), "0007");
+    let file = write(
+        directory.path(),
+        "shop.yaml",
+        &shop_with("username: neo4j", "username: \"${N}\""),
+    );
+    assert_eq!(
+        username(loaded(&inputs(&[&file], &[("N", "1e3")], &[]))),
+        "1e3"
+    );
+    assert_eq!(
+        username(loaded(&inputs(&[&file], &[("N", "{a: b}")], &[]))),
+        "{a: b}"
+    );
+}
+
+#[test]
+fn lists_and_dotted_names_can_be_given_from_outside() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), "shop.yaml", SHOP);
+    for brokers in ["a:1,b:2", "[a:1, b:2]", "[\"a:1\", 'b:2']"] {
+        let environment = [
+            ("DISTRIBUTARY__SOURCE__BROKERS", brokers),
+            ("DISTRIBUTARY__SOURCE__PROPERTIES__FETCH_WAIT_MAX_MS", "50"),
+        ];
+        let config = loaded(&inputs(
+            &[&file],
+            &environment,
+            &["source.properties.client.id=me"],
+        ));
+        assert_eq!(config.source.brokers, ["a:1", "b:2"]);
+        assert_eq!(config.source.properties["fetch.wait.max.ms"], "50");
+        assert_eq!(config.source.properties["client.id"], "me");
+    }
+}
+
+#[test]
+fn a_mistake_from_outside_names_the_variable() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), "shop.yaml", SHOP);
+    let variable = [("DISTRIBUTARY__BUDGET", "lots")];
+    let mistakes = load(&inputs(&[&file], &variable, &["drain_timeout=soon"])).unwrap_err();
+    let shown: Vec<_> = mistakes
+        .0
+        .iter()
+        .map(|it| (it.place.origin.as_str(), it.place.excerpt.as_str()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("environment", "DISTRIBUTARY__BUDGET=lots"),
+            ("command line", "drain_timeout=soon")
+        ]
+    );
+}
+
+#[test]
+fn paths_are_relative_to_the_file_that_names_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = write(
+        directory.path(),
+        "base/indices/products.json",
+        r#"{"settings": {}}"#,
+    );
+    let with_settings = shop_with(
+        "{alias: products}",
+        "{alias: products, settings: indices/products.json}",
+    );
+    let base = write(directory.path(), "base/shop.yaml", &with_settings);
+    let above = write(
+        directory.path(),
+        "other/above.yaml",
+        "sinks: {graph: {password: {env: null, file: secret}}}",
+    );
+    let config = loaded(&inputs(&[&base, &above], &[], &[]));
+    let ProjectionKind::Document(document) = &config.projections[0].kind else {
+        panic!("the first projection is a document");
+    };
+    assert_eq!(document.settings.as_ref().unwrap().path, settings);
+    let Sink::Neo4j(graph) = &config.sinks["graph"] else {
+        panic!("a graph")
+    };
+    assert_eq!(
+        graph.password,
+        Secret::File(directory.path().join("other/secret"))
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_mistake_and_not_an_empty_file() {
+    let mistakes = load(&inputs(&[Path::new("/nowhere/shop.yaml")], &[], &[])).unwrap_err();
+    assert_eq!(mistakes.0.len(), 1);
+    assert!(
+        mistakes.to_string().contains("/nowhere/shop.yaml"),
+        "{mistakes}"
+    );
+}

@@ -1,2 +1,10 @@
 //! The `distributary` program: bootstrap only.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use distributary::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().execute()
+}

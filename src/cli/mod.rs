@@ -1,1 +1,128 @@
-//! To be written.
+//! The command line: one file per command.
+//!
+//! Data goes to standard output, messages to standard error. No flag ever takes a secret. A new
+//! command is a file here, a variant of [`Command`] and an arm of [`Cli::execute`].
+
+mod logging;
+mod validate;
+mod version;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, Inputs, Mistakes, Severity};
+use crate::error::exit;
+pub use logging::{LogFormat, Logging};
+
+/// Keeps Elasticsearch, Redis and Neo4j in step with Postgres from Debezium's change topics on
+/// Kafka.
+#[derive(Debug, Parser)]
+#[command(
+    name = "distributary",
+    version = version::VERSION.as_str(),
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  distributary validate --config shop.yaml
+  distributary validate -c base.yaml -c production.yaml --deny-warnings
+
+Exit codes: 0 done, 1 the answer is no, 2 usage, 65 stopped on data, 69 a dependency cannot be
+used, 70 a bug, 75 the drain timed out, 78 the configuration is invalid, 130/143 second signal.";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file; a later one overrides an earlier one, key by key.
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "DISTRIBUTARY_CONFIG",
+        value_delimiter = ',',
+        value_name = "FILE",
+        default_value = "distributary.yaml"
+    )]
+    config: Vec<PathBuf>,
+
+    /// Overrides one key, `source.group=test`; as does DISTRIBUTARY__SOURCE__GROUP=test.
+    #[arg(long, global = true, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Global {
+    /// Loads the configuration; warnings are logged.
+    ///
+    /// # Errors
+    /// Every mistake in it; exit code 78.
+    pub fn load(&self) -> Result<Config, Mistakes> {
+        let loaded = config::load(&self.inputs())?;
+        for warning in &loaded.warnings {
+            let place = &warning.place;
+            tracing::warn!(
+                file = %place.origin,
+                line = place.line,
+                column = place.column,
+                path = %warning.path,
+                "{}",
+                warning.message
+            );
+        }
+        Ok(loaded.config)
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs {
+            files: self.config.clone(),
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+            assignments: self.set.clone(),
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the configuration: every mistake at once, without network.
+    Validate(validate::Validate),
+}
+
+impl Cli {
+    /// Starts the logs and does what is asked.
+    #[must_use]
+    pub fn execute(self) -> ExitCode {
+        self.global.logging.start();
+        match self.command {
+            Command::Validate(command) => command.execute(&self.global),
+        }
+    }
+}
+
+/// Shows the mistakes of a configuration to a person.
+fn refuse(mistakes: &Mistakes) -> ExitCode {
+    eprintln!("{mistakes}");
+    let only_warnings = mistakes.0.iter().all(|it| it.severity == Severity::Warning);
+    ExitCode::from(if only_warnings {
+        exit::NO
+    } else {
+        exit::CONFIG
+    })
+}

@@ -7,7 +7,6 @@
 //! whoever reports to it hangs.
 
 mod family;
-mod observers;
 mod pipeline;
 mod sink;
 
@@ -23,7 +22,6 @@ use prometheus::{
 };
 
 use family::Family;
-pub use observers::PipelineObserver;
 pub use pipeline::PipelineMetrics;
 pub use sink::SinkMetrics;
 

@@ -1,0 +1,79 @@
+//! Logs: text for a person at a terminal, JSON lines for everything else, on standard error.
+
+use std::io::IsTerminal;
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// How much is logged, and in which form.
+#[derive(Debug, Args)]
+pub struct Logging {
+    /// The form of the logs; `auto` is text on a terminal and JSON otherwise.
+    #[arg(
+        long,
+        global = true,
+        env = "DISTRIBUTARY_LOG_FORMAT",
+        default_value = "auto"
+    )]
+    log_format: LogFormat,
+
+    /// Log more; -vv for everything. RUST_LOG overrides it.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    /// Log less; -qq for errors only.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "verbose")]
+    quiet: u8,
+}
+
+/// The form of the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One object for each line.
+    Json,
+}
+
+impl Logging {
+    /// Starts logging for the whole process; only the first call does.
+    pub(super) fn start(&self) {
+        let terminal = std::io::stderr().is_terminal();
+        let logs = tracing_subscriber::fmt()
+            .with_env_filter(self.filter())
+            .with_writer(std::io::stderr);
+        let started = match (self.log_format, terminal) {
+            (LogFormat::Json, _) | (LogFormat::Auto, false) => logs
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .try_init(),
+            // NO_COLOR is heeded by the subscriber itself.
+            (LogFormat::Text | LogFormat::Auto, true) => logs.try_init(),
+            (LogFormat::Text, false) => logs.with_ansi(false).try_init(),
+        };
+        // Somebody else's subscriber, in a test, is as good.
+        drop(started);
+    }
+
+    fn filter(&self) -> EnvFilter {
+        let level = match (self.verbose, self.quiet) {
+            (0, 0) => LevelFilter::INFO,
+            (1, _) => LevelFilter::DEBUG,
+            (2.., _) => LevelFilter::TRACE,
+            (_, 1) => LevelFilter::WARN,
+            (_, _) => LevelFilter::ERROR,
+        };
+        // The clients' own libraries are heard from `-vv` on, and when something is wrong.
+        let others = if level == LevelFilter::TRACE {
+            LevelFilter::DEBUG
+        } else {
+            level.min(LevelFilter::WARN)
+        };
+        let default = format!("{others},distributary={level}");
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+    }
+}

@@ -6,8 +6,8 @@ use distributary::change::Value;
 use super::{Columns, Record, applied, assert_same, changes, columns, rows, table};
 
 /// Columns whose values the mode changes before they reach us: `docs/types.md` says how.
-const PRECISE: &[&str] = &["c_interval"];
-const DOUBLE: &[&str] = &[
+pub(super) const PRECISE: &[&str] = &["c_interval"];
+pub(super) const DOUBLE: &[&str] = &[
     "c_numeric",
     "c_numeric_0",
     "c_numeric_free",
@@ -18,7 +18,7 @@ const DOUBLE: &[&str] = &[
     "c_timestamp",
     "a_timestamp",
 ];
-const NANOSECONDS: &[&str] = &["c_bytea", "a_bytea"];
+pub(super) const NANOSECONDS: &[&str] = &["c_bytea", "a_bytea"];
 
 fn records(name: &str) -> Vec<Record> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/envelopes");

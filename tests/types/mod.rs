@@ -1,7 +1,9 @@
 //! The same row gives the same JSON text, however its record was written: records captured from
-//! real connectors.
+//! real connectors, and connectors that run while the test does.
 
 mod captured;
+mod connector;
+mod live;
 
 use std::collections::BTreeMap;
 

@@ -1,1 +1,65 @@
-//! To be written.
+//! One task for each sink: projects, coalesces, batches, retries, and says when a record is done.
+//!
+//! Errors never cross back to the pipeline: a sink task goes on until it succeeds, is told to drop
+//! a partition, or finds something fatal. No mutation ever waits for another record to arrive.
+
+pub mod attempt;
+pub mod backoff;
+pub mod buffer;
+pub mod dead_letter;
+mod isolate;
+pub mod observer;
+pub mod receipts;
+mod second;
+mod task;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::change::Change;
+use crate::pipeline::ledger::{Ack, Applied};
+use crate::source::Partition;
+
+pub use observer::Observer;
+pub use task::{Projectors, SinkTask, Wiring};
+
+/// One change for one sink, with the promise to answer for it.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What happened; shared by all sinks.
+    pub change: Arc<Change>,
+    /// To be given back when the sink is done with it.
+    pub ack: Ack,
+}
+
+/// What the pipeline tells a sink task. Unbounded channels carry it: whatever is sent is covered by
+/// the budget already.
+#[derive(Debug)]
+pub enum ToSink {
+    /// Changes in the order of each partition.
+    Changes(Vec<Delivery>),
+    /// Answer [`Report::drained`] when nothing of these partitions is open, or at once while the
+    /// store is in outage.
+    Drain(Vec<Partition>),
+    /// Forget what belongs to these partitions.
+    Drop(Vec<Partition>),
+}
+
+/// What a sink task tells the pipeline.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Which sink, by its index.
+    pub sink: usize,
+    /// Records that the store holds, whose acks come later.
+    pub applied: Vec<Applied>,
+    /// Records that are done.
+    pub acks: Vec<Ack>,
+    /// The answer to [`ToSink::Drain`].
+    pub drained: bool,
+    /// The process must stop.
+    pub fatal: Option<crate::error::Fatal>,
+}
+
+/// Where sink tasks report to.
+pub type Reports = mpsc::UnboundedSender<Report>;

@@ -7,6 +7,7 @@
 //! whoever reports to it hangs.
 
 mod family;
+mod observers;
 mod pipeline;
 mod sink;
 
@@ -22,6 +23,7 @@ use prometheus::{
 };
 
 use family::Family;
+pub use observers::PipelineObserver;
 pub use pipeline::PipelineMetrics;
 pub use sink::SinkMetrics;
 

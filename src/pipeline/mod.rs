@@ -1,1 +1,30 @@
-//! To be written.
+//! One pipeline: one consumer group, its ledger and budget, and a sink task for each store.
+//!
+//! The pipeline task owns all of that by value. Down goes data, up come acks only.
+
+pub mod budget;
+pub mod ledger;
+pub mod observer;
+pub mod start;
+
+mod drain;
+mod intake;
+mod run;
+
+pub use observer::Observer;
+pub use run::{Pipeline, Wiring};
+
+use tokio::sync::mpsc;
+
+use crate::delivery::ToSink;
+
+/// The pipeline's end of a sink task.
+#[derive(Debug)]
+pub struct SinkHandle {
+    /// The sink's name.
+    pub name: String,
+    /// For each table (by id) whether any projection of the sink wants its changes.
+    pub wants: Vec<bool>,
+    /// To the task.
+    pub inbox: mpsc::UnboundedSender<ToSink>,
+}

@@ -83,3 +83,15 @@ pub enum ProjectError {
         reason: String,
     },
 }
+
+impl ProjectError {
+    /// A name with few distinct values, for metrics and dead letters.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable_column",
+            Self::MissingColumn { .. } => "missing_column",
+            Self::Unusable { .. } => "unusable_row",
+        }
+    }
+}

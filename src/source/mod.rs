@@ -1,1 +1,153 @@
-//! To be written.
+//! Where records come from: one OS thread that polls Kafka, and the values it exchanges with the
+//! pipeline.
+//!
+//! Only this module knows Kafka. It never decodes a record and never decides what may be
+//! committed: it stores the offsets it is told to. Events go up, commands come down, both are
+//! plain values over channels, so a test may stand in for either side.
+
+pub mod admin;
+pub mod fence;
+pub mod offset;
+pub mod reread;
+pub mod start;
+
+mod context;
+mod kafka;
+mod rebalance;
+pub mod settings;
+
+use tokio::sync::mpsc;
+
+use crate::change::TableId;
+
+pub use fence::Fence;
+pub use kafka::spawn;
+pub use offset::{CommitNote, NextOffset};
+
+/// One partition of a table's topic. A topic belongs to exactly one table, so this names the
+/// partition everywhere in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition {
+    /// The table whose topic it is.
+    pub table: TableId,
+    /// Kafka's partition number.
+    pub number: i32,
+}
+
+/// Counts the assignments of a pipeline; each partition carries the one that brought it. What was
+/// begun under an earlier generation of a partition neither commits nor writes any more.
+pub type Generation = u32;
+
+/// A record as it came from Kafka, its bytes copied once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it lies.
+    pub partition: Partition,
+    /// The partition's assignment under which it was polled.
+    pub generation: Generation,
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp in milliseconds since the Unix epoch; 0 where it has none.
+    pub timestamp_ms: i64,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Header `__debezium.oldkey`: the key before a primary-key change.
+    pub old_key: Option<Vec<u8>>,
+    /// Whether header `__debezium.newkey` is there: this delete is half of a primary-key change.
+    pub has_new_key: bool,
+}
+
+impl Record {
+    /// What the record is charged to the budget, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        (len(&self.key) + len(&self.value)) as u64
+    }
+}
+
+/// A partition that was given to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// Which.
+    pub partition: Partition,
+    /// The assignment's generation.
+    pub generation: Generation,
+    /// Where processing begins. Records below it are delivered first where they exist: they are
+    /// only looked at (D3's identity, D4's moved keys), never tracked.
+    pub start: NextOffset,
+    /// What the commit that `start` comes from says; `None` on a first start.
+    pub note: Option<CommitNote>,
+    /// How many partitions the topic has.
+    pub partition_count: i32,
+}
+
+/// What the poll thread tells the pipeline.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// Records in the order of each partition.
+    Records(Vec<Record>),
+    /// Partitions were given to us.
+    Assigned(Vec<Assigned>),
+    /// Partitions are to be given up: answer with [`SourceCommand::Release`] when they are
+    /// drained.
+    Revoking(Vec<Partition>),
+    /// Partitions are gone already: drop what belongs to them, commit nothing.
+    Lost(Vec<Partition>),
+    /// Everything below this offset was delivered, and no record lies between the last one
+    /// delivered and it: transaction markers leave such gaps.
+    End(Partition, NextOffset),
+    /// High watermarks as the brokers last told them.
+    HighWatermarks(Vec<(Partition, i64)>),
+    /// The broker took commits.
+    Committed(Vec<(Partition, NextOffset)>),
+    /// A commit failed; librdkafka tries again with the next one.
+    CommitFailed(String),
+    /// The process must stop; see the error.
+    Failed(SourceError),
+    /// The thread has left the group and ended; the last event.
+    Stopped,
+}
+
+/// What the pipeline tells the poll thread.
+#[derive(Debug)]
+pub enum SourceCommand {
+    /// Remember these offsets for the next commit.
+    Store(Vec<(Partition, NextOffset, CommitNote)>),
+    /// Stop fetching these partitions.
+    Pause(Vec<Partition>),
+    /// Fetch them again.
+    Resume(Vec<Partition>),
+    /// The answer to [`SourceEvent::Revoking`]: commit these offsets and give the partitions up.
+    Release(Vec<(Partition, NextOffset, CommitNote)>),
+    /// Commit these offsets, leave the group and end.
+    Stop(Vec<(Partition, NextOffset, CommitNote)>),
+}
+
+/// The pipeline's end of the channels.
+#[derive(Debug)]
+pub struct SourceHandle {
+    /// From the poll thread.
+    pub events: mpsc::Receiver<SourceEvent>,
+    /// To the poll thread, which looks at it between two polls.
+    pub commands: std::sync::mpsc::Sender<SourceCommand>,
+}
+
+/// Why the source cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// librdkafka refused the settings.
+    #[error("librdkafka refuses the settings of `source`")]
+    Settings(#[source] rdkafka::error::KafkaError),
+    /// The consumer met an error it cannot recover from.
+    #[error("the Kafka consumer cannot go on; restart the process, it continues from its commits")]
+    Consumer(#[source] rdkafka::error::KafkaError),
+    /// What is committed does not belong to the topic as it is now (D3).
+    #[error("{0}")]
+    Mismatch(String),
+    /// A secret could not be read.
+    #[error("{0}")]
+    Secret(String),
+}

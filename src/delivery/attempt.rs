@@ -1,0 +1,86 @@
+//! One write of a batch to a store: halves what the store refuses as a whole until the culprit
+//! stands alone, and sends nothing once the fence has closed.
+
+use std::ops::Range;
+
+use crate::sink::{Outage, OutageKind, Outcome, Sink, SinkError};
+use crate::source::{Fence, Generation, Partition};
+
+/// The owners a mutation needs: a write is sent only while all that it stands for is ours.
+pub type Owners = Vec<(Partition, Generation)>;
+
+/// What came of a batch.
+#[derive(Debug)]
+pub enum Attempted {
+    /// One outcome for each mutation.
+    Outcomes(Vec<Outcome>),
+    /// We are no longer the owner of some of it; what was not answered was not sent.
+    Replaced(Vec<Option<Outcome>>),
+    /// The process must stop.
+    Fatal(String),
+}
+
+/// Writes a batch once.
+pub async fn attempt<S: Sink>(
+    sink: &S,
+    mutations: &[S::Mutation],
+    admits: impl Fn() -> bool + Send + Sync,
+) -> Attempted {
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; mutations.len()];
+    // Ranges still to be written; the last one is next, so the order of the batch is kept.
+    let mut ranges: Vec<Range<usize>> = std::iter::once(0..mutations.len()).collect();
+    while let Some(range) = ranges.pop() {
+        if !admits() {
+            return Attempted::Replaced(outcomes);
+        }
+        match sink.write(&mutations[range.clone()]).await {
+            Ok(written) if written.len() == range.len() => {
+                for (place, outcome) in outcomes[range].iter_mut().zip(written) {
+                    *place = Some(outcome);
+                }
+            }
+            Ok(written) => {
+                let outage = miscounted(range.len(), written.len());
+                outcomes[range].fill(Some(Outcome::Failed(outage)));
+            }
+            Err(SinkError::Outage(outage)) => {
+                outcomes[range].fill(Some(Outcome::Failed(outage.clone())));
+                // The store is away: asking it for the rest would only take its time-outs again.
+                for rest in ranges.drain(..) {
+                    outcomes[rest].fill(Some(Outcome::Failed(outage.clone())));
+                }
+            }
+            Err(SinkError::Refused(rejection)) if range.len() == 1 => {
+                outcomes[range.start] = Some(Outcome::Rejected(rejection));
+            }
+            Err(SinkError::Refused(_)) => {
+                let middle = range.start + range.len() / 2;
+                ranges.push(middle..range.end);
+                ranges.push(range.start..middle);
+            }
+            Err(SinkError::Fatal(reason)) => return Attempted::Fatal(reason),
+        }
+    }
+    Attempted::Outcomes(
+        outcomes
+            .into_iter()
+            .map(|it| it.expect("every range was written"))
+            .collect(),
+    )
+}
+
+fn miscounted(sent: usize, answered: usize) -> Outage {
+    let reason = format!("{answered} outcomes for {sent} mutations");
+    Outage {
+        kind: OutageKind::Unreachable,
+        reason,
+    }
+}
+
+/// Whether everything in a batch may still be sent by us.
+#[must_use]
+pub fn admits(fence: &Fence, owners: &[(Partition, Generation)]) -> bool {
+    owners
+        .iter()
+        .all(|&(partition, generation)| fence.admits(partition, generation))
+}

@@ -1,0 +1,101 @@
+//! How long a lane waits after a failure: exponential with full jitter, so that many instances do
+//! not come back to a struggling store in step.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
+
+use crate::sink::{Outage, OutageKind};
+
+/// The first wait after a failure, and the longest.
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(5);
+
+struct Held {
+    until: Instant,
+    waits: ExponentialBackoff,
+    since: Instant,
+    outage: Outage,
+}
+
+/// The projections that are held back after failures. Pure but for the jitter; time is passed in.
+#[derive(Default)]
+pub struct Backoff {
+    held: HashMap<usize, Held>,
+}
+
+/// A projection takes writes again.
+#[derive(Debug)]
+pub struct Recovered {
+    /// How long it did not.
+    pub after: Duration,
+}
+
+impl Backoff {
+    /// A write of the projection failed; answers whether that is news.
+    pub fn failed(&mut self, projection: usize, outage: &Outage, now: Instant) -> bool {
+        let known = self.held.contains_key(&projection);
+        let held = self.held.entry(projection).or_insert_with(|| Held {
+            until: now,
+            waits: waits(),
+            since: now,
+            outage: outage.clone(),
+        });
+        held.outage = outage.clone();
+        if held.until <= now {
+            held.until = now + held.waits.next().unwrap_or(LONGEST);
+        }
+        !known
+    }
+
+    /// A write of the projection succeeded.
+    pub fn succeeded(&mut self, projection: usize, now: Instant) -> Option<Recovered> {
+        self.held.remove(&projection).map(|held| Recovered {
+            after: now - held.since,
+        })
+    }
+
+    /// Whether the projection must wait.
+    #[must_use]
+    pub fn is_held(&self, projection: usize, now: Instant) -> bool {
+        self.held
+            .get(&projection)
+            .is_some_and(|held| held.until > now)
+    }
+
+    /// Projections whose failures are remembered.
+    pub fn projections(&self) -> impl Iterator<Item = usize> {
+        self.held.keys().copied()
+    }
+
+    /// When the next held projection may try again.
+    #[must_use]
+    pub fn next(&self, now: Instant) -> Option<Instant> {
+        self.held
+            .values()
+            .map(|held| held.until)
+            .filter(|&until| until > now)
+            .min()
+    }
+
+    /// The store's outage, if there is one. A rival transaction is no outage.
+    #[must_use]
+    pub fn outage(&self) -> Option<&Outage> {
+        let outages = self.held.values().map(|held| &held.outage);
+        outages
+            .filter(|outage| outage.kind != OutageKind::Contention)
+            .min_by_key(|it| it.kind.as_str())
+    }
+}
+
+fn waits() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST)
+        .with_max_delay(LONGEST)
+        .with_factor(2.0)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

@@ -1,0 +1,149 @@
+//! A coalesced mutation that the store rejects stands for several records: they are read again and
+//! applied one by one, in order, so that only those that fail become dead letters (D9).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::attempt::{Attempted, admits, attempt};
+use super::task::Projectors;
+use crate::config::Table;
+use crate::envelope::{Decoded, Decoder, Input, KeyMoves};
+use crate::projector::{Mutation, Projector};
+use crate::sink::{Outcome, Rejection, Sink};
+use crate::source::reread::Reader;
+use crate::source::{Fence, Generation, Partition};
+
+/// How long to wait before a record whose store is away is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// One record behind a rejected mutation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suspect {
+    pub(super) partition: Partition,
+    pub(super) generation: Generation,
+    pub(super) offset: i64,
+}
+
+/// What came of one suspect.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It is in the store, or stale there.
+    Applied,
+    /// It is the culprit, or one of them.
+    Guilty(Rejection),
+    /// Its partition was taken from us: nothing was decided.
+    Replaced,
+}
+
+/// What is needed to apply records again.
+pub(super) struct Isolation<P, S> {
+    pub(super) sink: Arc<S>,
+    pub(super) projectors: Arc<Projectors<P>>,
+    pub(super) tables: Arc<[Table]>,
+    pub(super) reader: Reader,
+    pub(super) fence: Arc<Fence>,
+}
+
+impl<P, S> Isolation<P, S>
+where
+    P: Projector,
+    S: Sink<Mutation = P::Mutation>,
+{
+    /// Applies each suspect's own mutation of `key`.
+    pub(super) async fn run(
+        &self,
+        key: &<P::Mutation as Mutation>::Key,
+        suspects: &[Suspect],
+    ) -> Result<Vec<Verdict>, String> {
+        let mut verdicts = Vec::with_capacity(suspects.len());
+        for suspect in suspects {
+            verdicts.push(self.apply(key, *suspect).await?);
+        }
+        Ok(verdicts)
+    }
+
+    async fn apply(
+        &self,
+        key: &<P::Mutation as Mutation>::Key,
+        suspect: Suspect,
+    ) -> Result<Verdict, String> {
+        loop {
+            if !self.fence.owns(suspect.partition, suspect.generation) {
+                return Ok(Verdict::Replaced);
+            }
+            if let Some(mutations) = self.mutations(key, suspect).await {
+                let owners = [(suspect.partition, suspect.generation)];
+                match attempt(&*self.sink, &mutations, || admits(&self.fence, &owners)).await {
+                    Attempted::Fatal(reason) => return Err(reason),
+                    Attempted::Replaced(_) => {}
+                    Attempted::Outcomes(outcomes) => {
+                        if let Some(verdict) = verdict(outcomes) {
+                            return Ok(verdict);
+                        }
+                    }
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The record's mutations of this key; `None` when Kafka did not answer. A record that has
+    /// left its topic since has nothing to apply.
+    async fn mutations(
+        &self,
+        key: &<P::Mutation as Mutation>::Key,
+        suspect: Suspect,
+    ) -> Option<Vec<P::Mutation>> {
+        let original = match self.reader.read(suspect.partition, suspect.offset).await {
+            Ok(original) => original,
+            Err(reason) => {
+                tracing::debug!(
+                    reason,
+                    "a record behind a rejected mutation was not read again"
+                );
+                return None;
+            }
+        };
+        if original.payload_missing.is_some() {
+            return Some(Vec::new());
+        }
+        let old_key = original
+            .headers
+            .into_iter()
+            .find(|(name, _)| name == crate::envelope::OLD_KEY);
+        let input = Input {
+            key: original.key,
+            value: original.value,
+            offset: suspect.offset,
+            timestamp_ms: original.timestamp_ms,
+            old_key: old_key.and_then(|(_, value)| value),
+        };
+        let decoded = Decoder::new(&self.tables).decode(
+            suspect.partition.table,
+            &mut KeyMoves::default(),
+            input,
+        );
+        let mut mutations = Vec::new();
+        if let Ok(Decoded::Change(change)) = decoded {
+            for (_, projector) in self.projectors.of(change.table) {
+                // It was projected before, so an error here belongs to another projection.
+                drop(projector.project(&change, &mut mutations));
+            }
+        }
+        mutations.retain(|mutation| mutation.key() == key);
+        Some(mutations)
+    }
+}
+
+/// The record's verdict; `None` when the store was away and the record is to be tried again.
+fn verdict(outcomes: Vec<Outcome>) -> Option<Verdict> {
+    let mut verdict = Verdict::Applied;
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Failed(_) => return None,
+            Outcome::Rejected(rejection) => verdict = Verdict::Guilty(rejection),
+            Outcome::Written | Outcome::Stale => {}
+        }
+    }
+    Some(verdict)
+}

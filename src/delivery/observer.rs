@@ -1,0 +1,39 @@
+//! What a sink task tells whoever watches: metrics in production, a recorder in tests.
+
+use std::collections::HashMap;
+
+use crate::change::{ProjectionId, TableId};
+use crate::sink::Outage;
+
+/// How a mutation ended, as a metric's label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    /// The store took it.
+    Written,
+    /// The store holds a newer version.
+    Stale,
+    /// It went to the dead letters.
+    DeadLettered,
+}
+
+/// Watches one sink task. Every method is called on the task, often: it must be quick.
+pub trait Observer: Send {
+    /// A record of `table`, committed in Postgres at this time (ms), is in the store.
+    fn applied(&mut self, _table: TableId, _committed_at_ms: i64) {}
+    /// So many mutations of a projection ended so.
+    fn ended(&mut self, _projection: ProjectionId, _ended: Ended, _count: u64) {}
+    /// So many mutations were merged into others that waited.
+    fn coalesced(&mut self, _count: u64) {}
+    /// So many mutations are tried again because of this.
+    fn retried(&mut self, _outage: &Outage, _count: u64) {}
+    /// A record became a dead letter, for this kind of reason.
+    fn dead_lettered(&mut self, _kind: &str) {}
+    /// The store went into an outage (`Some`) or came out of it (`None`).
+    fn outage(&mut self, _outage: Option<&Outage>) {}
+    /// For each table with records under way, the commit time (ms) of the oldest that the store
+    /// does not hold yet. Called once a second.
+    fn oldest(&mut self, _oldest: &HashMap<TableId, i64>) {}
+}
+
+/// Watches nothing.
+impl Observer for () {}

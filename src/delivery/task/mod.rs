@@ -1,0 +1,267 @@
+//! The sink task: the only owner of a sink's waiting mutations.
+//!
+//! One await, a biased select. Its arms in order, and why: writes that have ended (they free keys
+//! and let acks out), burials (acks too), what the pipeline says (more work), the timer (back-offs,
+//! second writes, the lag). New writes are started before each wait, so an idle store is written to
+//! at once and a busy one gets ever larger batches.
+
+mod poison;
+mod projectors;
+mod write;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use smallvec::smallvec;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::attempt::Attempted;
+use super::backoff::Backoff;
+use super::buffer::{Buffer, Waiting};
+use super::dead_letter::DeadLetters;
+use super::isolate::Verdict;
+use super::observer::Observer;
+use super::receipts::{ReceiptBook, ReceiptId};
+use super::second::Second;
+use super::{Delivery, Report, Reports, ToSink};
+use crate::config::{Batch, Table};
+use crate::error::Fatal;
+use crate::projector::Projector;
+use crate::sink::Sink;
+pub use projectors::Projectors;
+
+use crate::source::reread::Reader;
+use crate::source::{Fence, Partition};
+
+/// How often the lag is told, and how long a closed fence is waited for.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Everything a sink task is connected to.
+pub struct Wiring<P, S> {
+    /// The sink's index in the pipeline.
+    pub index: usize,
+    /// The sink's name.
+    pub name: String,
+    /// The store.
+    pub sink: Arc<S>,
+    /// What makes its mutations.
+    pub projectors: Arc<Projectors<P>>,
+    /// Bounds of one write.
+    pub batch: Batch,
+    /// How many writes may be under way.
+    pub in_flight: usize,
+    /// Keeps a replaced owner from writing.
+    pub fence: Arc<Fence>,
+    /// Where poison goes.
+    pub dead_letters: DeadLetters,
+    /// Reads records again.
+    pub reader: Reader,
+    /// The tables, by id.
+    pub tables: Arc<[Table]>,
+    /// The projections' names, by id.
+    pub projections: Arc<[String]>,
+    /// Who watches.
+    pub observer: Box<dyn Observer>,
+    /// From the pipeline.
+    pub inbox: mpsc::UnboundedReceiver<ToSink>,
+    /// To the pipeline.
+    pub reports: Reports,
+}
+
+type Job<P> = Pin<Box<dyn Future<Output = Ending<P>> + Send>>;
+type Burial = Pin<Box<dyn Future<Output = Result<ReceiptId, Fatal>> + Send>>;
+
+/// How a job under way ended.
+enum Ending<P: Projector> {
+    Written {
+        batch: Vec<Waiting<P::Mutation>>,
+        attempted: Attempted,
+        second: bool,
+    },
+    Isolated {
+        waiting: Waiting<P::Mutation>,
+        verdicts: Result<Vec<Verdict>, String>,
+    },
+    /// The job's task panicked.
+    Broken(String),
+}
+
+/// See the module.
+pub struct SinkTask<P: Projector, S> {
+    wiring: Wiring<P, S>,
+    buffer: Buffer<P::Mutation>,
+    book: ReceiptBook,
+    second: Second<P::Mutation>,
+    backoff: Backoff,
+    jobs: FuturesUnordered<Job<P>>,
+    writes: usize,
+    burials: FuturesUnordered<Burial>,
+    draining: Option<Vec<Partition>>,
+    report: Report,
+    projected: Vec<P::Mutation>,
+    /// Nothing is sent before this moment, because the fence was closed.
+    fenced_until: Option<Instant>,
+}
+
+impl<P, S> SinkTask<P, S>
+where
+    P: Projector,
+    S: Sink<Mutation = P::Mutation>,
+{
+    /// A task that has nothing to do yet.
+    #[must_use]
+    pub fn new(wiring: Wiring<P, S>) -> Self {
+        let report = Report {
+            sink: wiring.index,
+            ..Report::default()
+        };
+        Self {
+            wiring,
+            buffer: Buffer::default(),
+            book: ReceiptBook::default(),
+            second: Second::default(),
+            backoff: Backoff::default(),
+            jobs: FuturesUnordered::new(),
+            writes: 0,
+            burials: FuturesUnordered::new(),
+            draining: None,
+            report,
+            projected: Vec::new(),
+            fenced_until: None,
+        }
+    }
+
+    /// Runs until the pipeline hangs up.
+    pub async fn run(mut self) {
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            self.start_writes();
+            self.answer_drain();
+            self.send_report();
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                Some(ending) = self.jobs.next() => self.land(ending),
+                Some(buried) = self.burials.next() => self.buried(buried),
+                message = self.wiring.inbox.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wake) => {}
+                _ = tick.tick() => self.wiring.observer.oldest(&self.book.oldest()),
+            }
+        }
+    }
+
+    fn take(&mut self, message: ToSink) {
+        match message {
+            ToSink::Changes(deliveries) => {
+                deliveries
+                    .into_iter()
+                    .for_each(|delivery| self.project(delivery));
+            }
+            ToSink::Drain(partitions) => {
+                self.second.hurry(true);
+                self.draining = Some(partitions);
+            }
+            ToSink::Drop(partitions) => self.forget(&partitions),
+        }
+    }
+
+    fn project(&mut self, Delivery { change, ack }: Delivery) {
+        debug_assert!(self.projected.is_empty());
+        let mut failed = None;
+        for (projection, projector) in self.wiring.projectors.of(change.table) {
+            let before = self.projected.len();
+            if let Err(error) = projector.project(&change, &mut self.projected) {
+                self.projected.truncate(before);
+                failed = Some((*projection, error));
+            }
+        }
+        let burials = u32::from(failed.is_some());
+        let mutations = u32::try_from(self.projected.len()).expect("few projections") + burials;
+        if mutations == 0 {
+            self.report.acks.push(ack);
+            return;
+        }
+        let receipt = self.book.open(ack, change.committed_at_ms, mutations);
+        let mut coalesced = 0;
+        for mutation in self.projected.drain(..) {
+            coalesced += u64::from(self.buffer.push(mutation, smallvec![receipt]));
+        }
+        if coalesced > 0 {
+            self.wiring.observer.coalesced(coalesced);
+        }
+        if let Some((projection, error)) = failed {
+            self.bury_unprojected(receipt, projection, change.version, &error);
+        }
+    }
+
+    fn forget(&mut self, partitions: &[Partition]) {
+        partitions
+            .iter()
+            .for_each(|&it| self.book.drop_partition(it));
+        let book = &self.book;
+        let mut orphans = Vec::new();
+        self.buffer.retain(
+            |receipts| receipts.iter().any(|&it| !book.is_dropped(it)),
+            |receipts| orphans.extend(receipts.iter().copied()),
+        );
+        for receipt in orphans {
+            self.book.abandon(receipt);
+        }
+        self.second.drop_orphans(&mut self.book);
+        self.second.hurry(false);
+        self.draining = None;
+    }
+
+    fn answer_drain(&mut self) {
+        let Some(partitions) = &self.draining else {
+            return;
+        };
+        if self.book.is_clear(partitions) || self.backoff.outage().is_some() {
+            self.draining = None;
+            self.second.hurry(false);
+            self.report.drained = true;
+        }
+    }
+
+    fn fail(&mut self, reason: String) {
+        let sink = self.wiring.name.clone();
+        self.report.fatal = Some(Fatal::Store { sink, reason });
+    }
+
+    fn send_report(&mut self) {
+        let report = &self.report;
+        let silent = report.acks.is_empty() && report.applied.is_empty();
+        if silent && !report.drained && report.fatal.is_none() {
+            return;
+        }
+        let empty = Report {
+            sink: self.wiring.index,
+            ..Report::default()
+        };
+        // The pipeline hangs up only when the process is about to end.
+        drop(
+            self.wiring
+                .reports
+                .send(std::mem::replace(&mut self.report, empty)),
+        );
+    }
+
+    fn next_wake(&self) -> Instant {
+        let now = Instant::now();
+        let wakes = [
+            self.backoff.next(now),
+            self.second.next(),
+            self.fenced_until,
+        ];
+        let soonest = wakes.into_iter().flatten().filter(|&it| it > now).min();
+        soonest.unwrap_or(now + TICK)
+    }
+}

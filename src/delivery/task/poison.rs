@@ -1,0 +1,173 @@
+//! What can never be applied: found among the records behind a rejected mutation, and put aside.
+
+use std::sync::Arc;
+
+use super::{Ending, SinkTask};
+use crate::change::{ProjectionId, Version};
+use crate::delivery::buffer::Waiting;
+use crate::delivery::dead_letter::{DeadLetter, Stage, Target};
+use crate::delivery::isolate::{Isolation, Suspect, Verdict};
+use crate::delivery::observer::Ended;
+use crate::delivery::receipts::ReceiptId;
+use crate::error::Fatal;
+use crate::projector::{Mutation, ProjectError, Projector};
+use crate::sink::{Rejection, Sink};
+
+/// Why one record's mutation can never be applied.
+pub(super) struct Failure {
+    stage: Stage,
+    projection: ProjectionId,
+    version: Version,
+    rejection: Rejection,
+}
+
+impl<P, S> SinkTask<P, S>
+where
+    P: Projector,
+    S: Sink<Mutation = P::Mutation>,
+{
+    pub(super) fn bury_unprojected(
+        &mut self,
+        receipt: ReceiptId,
+        projection: ProjectionId,
+        version: Version,
+        error: &ProjectError,
+    ) {
+        let rejection = Rejection {
+            kind: error.kind().to_owned(),
+            reason: error.to_string(),
+        };
+        self.bury(
+            receipt,
+            Failure {
+                stage: Stage::Project,
+                projection,
+                version,
+                rejection,
+            },
+        );
+    }
+
+    pub(super) fn rejected(&mut self, waiting: Waiting<P::Mutation>, rejection: Rejection) {
+        if let [receipt] = waiting.receipts[..] {
+            self.buffer.landed(waiting.mutation.key());
+            let (projection, version) = (waiting.mutation.projection(), waiting.mutation.version());
+            self.bury(
+                receipt,
+                Failure {
+                    stage: Stage::Write,
+                    projection,
+                    version,
+                    rejection,
+                },
+            );
+            return;
+        }
+        let wiring = &self.wiring;
+        let isolation = Isolation {
+            sink: Arc::clone(&wiring.sink),
+            projectors: Arc::clone(&wiring.projectors),
+            tables: Arc::clone(&wiring.tables),
+            reader: wiring.reader.clone(),
+            fence: Arc::clone(&wiring.fence),
+        };
+        let suspects: Vec<Suspect> = waiting
+            .receipts
+            .iter()
+            .map(|&it| self.suspect(it))
+            .collect();
+        let job = tokio::spawn(async move {
+            let verdicts = isolation.run(waiting.mutation.key(), &suspects).await;
+            Ending::Isolated { waiting, verdicts }
+        });
+        self.jobs.push(Box::pin(async move {
+            job.await
+                .unwrap_or_else(|error| Ending::Broken(error.to_string()))
+        }));
+    }
+
+    pub(super) fn suspect(&self, receipt: ReceiptId) -> Suspect {
+        let ack = self.book.ack(receipt);
+        Suspect {
+            partition: ack.partition(),
+            generation: ack.generation(),
+            offset: ack.offset(),
+        }
+    }
+
+    pub(super) fn sentence(
+        &mut self,
+        waiting: Waiting<P::Mutation>,
+        verdicts: Result<Vec<Verdict>, String>,
+    ) {
+        let verdicts = match verdicts {
+            Ok(verdicts) => verdicts,
+            Err(reason) => return self.fail(reason),
+        };
+        let (key, projection) = (waiting.mutation.key(), waiting.mutation.projection());
+        self.buffer.landed(key);
+        for (&receipt, verdict) in waiting.receipts.iter().zip(verdicts) {
+            match verdict {
+                Verdict::Guilty(rejection) => {
+                    let version = waiting.mutation.version();
+                    self.bury(
+                        receipt,
+                        Failure {
+                            stage: Stage::Write,
+                            projection,
+                            version,
+                            rejection,
+                        },
+                    );
+                }
+                Verdict::Applied => {
+                    self.applied(receipt);
+                    self.done(receipt);
+                }
+                // Its receipt is worth nothing any more; the drop that follows forgets it.
+                Verdict::Replaced => self.book.abandon(receipt),
+            }
+        }
+    }
+
+    pub(super) fn bury(&mut self, receipt: ReceiptId, failure: Failure) {
+        let Failure {
+            stage,
+            projection,
+            version,
+            rejection,
+        } = failure;
+        let ack = self.book.ack(receipt);
+        self.wiring.observer.dead_lettered(&rejection.kind);
+        self.wiring
+            .observer
+            .ended(projection, Ended::DeadLettered, 1);
+        let letter = DeadLetter {
+            partition: ack.partition(),
+            offset: ack.offset(),
+            stage,
+            target: Some(Target {
+                sink: self.wiring.name.clone(),
+                projection: self.wiring.projections[usize::from(projection.0)].clone(),
+                version,
+            }),
+            kind: rejection.kind,
+            reason: rejection.reason,
+        };
+        let dead_letters = self.wiring.dead_letters.clone();
+        self.burials.push(Box::pin(async move {
+            dead_letters.bury(letter).await?;
+            Ok(receipt)
+        }));
+    }
+
+    pub(super) fn buried(&mut self, buried: Result<ReceiptId, Fatal>) {
+        match buried {
+            Ok(receipt) => {
+                self.applied(receipt);
+                self.done(receipt);
+            }
+            Err(fatal) => self.report.fatal = Some(fatal),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Starting writes and settling what came of them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{Ending, SinkTask, TICK};
+use crate::change::ProjectionId;
+use crate::delivery::attempt::{Attempted, Owners, admits, attempt};
+use crate::delivery::buffer::Waiting;
+use crate::delivery::observer::Ended;
+use crate::delivery::receipts::ReceiptId;
+use crate::error::Fatal;
+use crate::projector::{Mutation, Projector};
+use crate::sink::{Outage, OutageKind, Outcome, Sink};
+
+impl<P, S> SinkTask<P, S>
+where
+    P: Projector,
+    S: Sink<Mutation = P::Mutation>,
+{
+    pub(super) fn start_writes(&mut self) {
+        let now = Instant::now();
+        if self.fenced_until.is_some_and(|until| until > now) {
+            return;
+        }
+        for projection in self.backoff.projections().collect::<Vec<_>>() {
+            self.buffer
+                .hold(projection, self.backoff.is_held(projection, now));
+        }
+        while self.writes < self.wiring.in_flight {
+            let second = self.second.is_due(now);
+            let batch = if second {
+                self.second.take(now, self.wiring.batch.max_items)
+            } else if self.buffer.is_ready() {
+                self.buffer.take(self.wiring.batch)
+            } else {
+                return;
+            };
+            self.start_write(batch, second);
+        }
+    }
+
+    pub(super) fn start_write(&mut self, batch: Vec<Waiting<P::Mutation>>, second: bool) {
+        let batch = self.without_orphans(batch, second);
+        if batch.is_empty() {
+            return;
+        }
+        let owners = self.owners(&batch);
+        let sink = Arc::clone(&self.wiring.sink);
+        let fence = Arc::clone(&self.wiring.fence);
+        self.writes += 1;
+        // Spawned, so that a store's client is never cancelled in the middle of an exchange, and
+        // so that the body of one batch is built while another is under way.
+        let job = tokio::spawn(async move {
+            let (mutations, receipts): (Vec<_>, Vec<_>) = batch
+                .into_iter()
+                .map(|it| (it.mutation, it.receipts))
+                .unzip();
+            let attempted = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
+            let batch = mutations.into_iter().zip(receipts);
+            let batch = batch
+                .map(|(mutation, receipts)| Waiting { mutation, receipts })
+                .collect();
+            Ending::Written {
+                batch,
+                attempted,
+                second,
+            }
+        });
+        self.jobs.push(Box::pin(async move {
+            job.await
+                .unwrap_or_else(|error| Ending::Broken(error.to_string()))
+        }));
+    }
+
+    /// The batch without what only a dropped partition wanted: a replaced owner writes nothing.
+    pub(super) fn without_orphans(
+        &mut self,
+        batch: Vec<Waiting<P::Mutation>>,
+        second: bool,
+    ) -> Vec<Waiting<P::Mutation>> {
+        let is_orphan = |it: &Waiting<_>| it.receipts.iter().all(|&it| self.book.is_dropped(it));
+        let (orphans, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_orphan);
+        for orphan in orphans {
+            if !second {
+                self.buffer.landed(orphan.mutation.key());
+            }
+            orphan
+                .receipts
+                .into_iter()
+                .for_each(|it| self.book.abandon(it));
+        }
+        batch
+    }
+
+    /// The owners that a batch depends on. A mutation that stands for a dropped record besides
+    /// others is written for the others.
+    pub(super) fn owners(&self, batch: &[Waiting<P::Mutation>]) -> Owners {
+        let mut owners = HashSet::new();
+        let mut last = None;
+        for &receipt in batch.iter().flat_map(|it| &it.receipts) {
+            let ack = self.book.ack(receipt);
+            let owner = (ack.partition(), ack.generation());
+            if last != Some(owner) && !self.book.is_dropped(receipt) {
+                last = Some(owner);
+                owners.insert(owner);
+            }
+        }
+        owners.into_iter().collect()
+    }
+
+    pub(super) fn land(&mut self, ending: Ending<P>) {
+        match ending {
+            Ending::Written {
+                batch,
+                attempted,
+                second,
+            } => {
+                self.writes -= 1;
+                match attempted {
+                    Attempted::Outcomes(outcomes) => {
+                        self.settle(batch, outcomes.into_iter().map(Some), second);
+                    }
+                    Attempted::Replaced(outcomes) => {
+                        self.fenced_until = Some(Instant::now() + TICK / 10);
+                        self.settle(batch, outcomes.into_iter(), second);
+                    }
+                    Attempted::Fatal(reason) => self.fail(reason),
+                }
+            }
+            Ending::Isolated { waiting, verdicts } => self.sentence(waiting, verdicts),
+            Ending::Broken(reason) => self.report.fatal = Some(Fatal::Bug(reason)),
+        }
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        batch: Vec<Waiting<P::Mutation>>,
+        outcomes: impl Iterator<Item = Option<Outcome>>,
+        second: bool,
+    ) {
+        let now = Instant::now();
+        let mut retried: Vec<(Outage, u64)> = Vec::new();
+        let mut again = Vec::new();
+        for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+            let projection = waiting.mutation.projection();
+            match outcome {
+                Some(Outcome::Written) => self.written(waiting, Ended::Written, second, now),
+                Some(Outcome::Stale) => self.written(waiting, Ended::Stale, second, now),
+                Some(Outcome::Rejected(rejection)) => self.rejected(waiting, rejection),
+                Some(Outcome::Failed(outage)) => {
+                    self.held_back(projection, &outage, now);
+                    match retried
+                        .iter_mut()
+                        .find(|(known, _)| known.kind == outage.kind)
+                    {
+                        Some((_, count)) => *count += 1,
+                        None => retried.push((outage, 1)),
+                    }
+                    if second {
+                        again.push(waiting);
+                    } else {
+                        self.buffer.put_back(waiting);
+                    }
+                }
+                None if second => again.push(waiting),
+                None => self.buffer.put_back(waiting),
+            }
+        }
+        if !again.is_empty() {
+            self.second.put_back(now + TICK / 10, again);
+        }
+        for (outage, count) in retried {
+            self.wiring.observer.retried(&outage, count);
+        }
+    }
+
+    pub(super) fn written(
+        &mut self,
+        waiting: Waiting<P::Mutation>,
+        ended: Ended,
+        second: bool,
+        now: Instant,
+    ) {
+        let projection = waiting.mutation.projection();
+        self.recovered(projection, now);
+        if !second {
+            self.wiring.observer.ended(projection, ended, 1);
+            self.buffer.landed(waiting.mutation.key());
+            for &receipt in &waiting.receipts {
+                self.applied(receipt);
+            }
+            if let Some(delay) = self.wiring.sink.again_after() {
+                self.second.push(now + delay, waiting);
+                return;
+            }
+        }
+        for receipt in waiting.receipts {
+            self.done(receipt);
+        }
+    }
+
+    pub(super) fn applied(&mut self, receipt: ReceiptId) {
+        if let Some((table, committed_at_ms, applied)) = self.book.applied(receipt) {
+            self.wiring.observer.applied(table, committed_at_ms);
+            if self.wiring.sink.again_after().is_some() {
+                self.report.applied.push(applied);
+            }
+        }
+    }
+
+    pub(super) fn done(&mut self, receipt: ReceiptId) {
+        self.report.acks.extend(self.book.done(receipt));
+    }
+    pub(super) fn held_back(&mut self, projection: ProjectionId, outage: &Outage, now: Instant) {
+        let news = self.backoff.failed(usize::from(projection.0), outage, now);
+        if news && outage.kind != OutageKind::Contention {
+            self.wiring.observer.outage(self.backoff.outage());
+            tracing::warn!(
+                sink = self.wiring.name,
+                projection = self.wiring.projections[usize::from(projection.0)],
+                kind = outage.kind.as_str(),
+                reason = outage.reason,
+                "the store does not take this projection's writes; holding them and trying again"
+            );
+        }
+    }
+
+    pub(super) fn recovered(&mut self, projection: ProjectionId, now: Instant) {
+        let Some(recovered) = self.backoff.succeeded(usize::from(projection.0), now) else {
+            return;
+        };
+        self.buffer.hold(usize::from(projection.0), false);
+        self.wiring.observer.outage(self.backoff.outage());
+        if recovered.after > TICK {
+            tracing::info!(
+                sink = self.wiring.name,
+                projection = self.wiring.projections[usize::from(projection.0)],
+                after = ?recovered.after,
+                "the store takes this projection's writes again"
+            );
+        }
+    }
+}

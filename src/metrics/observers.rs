@@ -1,0 +1,95 @@
+//! The metrics as observers of pipelines and sink tasks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{PipelineMetrics, SinkMetrics};
+use crate::change::{ProjectionId, TableId};
+use crate::delivery::observer::Ended;
+use crate::http::GroupHealth;
+use crate::sink::Outage;
+use crate::source::Partition;
+use crate::{delivery, pipeline};
+
+impl delivery::Observer for SinkMetrics {
+    fn applied(&mut self, table: TableId, committed_at_ms: i64) {
+        Self::applied(self, table, committed_at_ms);
+    }
+
+    fn ended(&mut self, projection: ProjectionId, ended: Ended, count: u64) {
+        match ended {
+            Ended::Written => self.written(projection, count),
+            Ended::Stale => self.stale(projection, count),
+            Ended::DeadLettered => self.buried(projection, count),
+        }
+    }
+
+    fn coalesced(&mut self, count: u64) {
+        Self::coalesced(self, count);
+    }
+
+    fn retried(&mut self, outage: &Outage, count: u64) {
+        Self::retried(self, outage, count);
+    }
+
+    fn dead_lettered(&mut self, kind: &str) {
+        Self::dead_lettered(self, kind);
+    }
+
+    fn oldest(&mut self, oldest: &HashMap<TableId, i64>) {
+        Self::oldest(self, oldest);
+    }
+}
+
+/// A pipeline's metrics and its share of the process's health.
+pub struct PipelineObserver {
+    /// The counters.
+    pub metrics: PipelineMetrics,
+    /// The consumer group's health.
+    pub health: Arc<GroupHealth>,
+}
+
+fn named(partitions: &[Partition]) -> impl Iterator<Item = (TableId, i32)> {
+    partitions.iter().map(|it| (it.table, it.number))
+}
+
+impl pipeline::Observer for PipelineObserver {
+    fn alive(&mut self) {
+        self.health.beat(Instant::now());
+    }
+
+    fn records(&mut self, partition: Partition, outcome: &'static str, count: u64) {
+        self.metrics.records(partition.table, outcome, count);
+    }
+
+    fn dead_lettered(&mut self, kind: &str) {
+        self.metrics.dead_lettered(kind);
+    }
+
+    fn held(&mut self, bytes: u64, paused: usize) {
+        self.metrics.held(bytes, paused);
+    }
+
+    fn lag(&mut self, partition: Partition, records: i64) {
+        self.metrics.lag(partition.table, partition.number, records);
+    }
+
+    fn rebalanced(&mut self, kind: &'static str, partitions: &[Partition]) {
+        if kind == "assigned" {
+            self.health.joined(true);
+            self.metrics.assigned();
+        } else {
+            self.health.joined(kind != "lost");
+            self.metrics.left(kind, named(partitions));
+        }
+    }
+
+    fn commit_failed(&mut self) {
+        self.metrics.commit_failed();
+    }
+
+    fn missing_before(&mut self, partition: Partition) {
+        self.metrics.missing_before(partition.table);
+    }
+}

@@ -1,0 +1,145 @@
+//! What becomes of the records of one partition before they reach the sinks: looked at, decoded,
+//! tracked, and handed out by table.
+
+use std::sync::Arc;
+
+use super::ledger::{Ack, Ledger, LedgerError};
+use crate::change::Change;
+use crate::config::Table;
+use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
+use crate::source::{Assigned, CommitNote, NextOffset, Record, start};
+
+/// A partition that is ours.
+#[derive(Debug)]
+pub(super) struct Intake {
+    pub(super) ledger: Ledger,
+    moves: KeyMoves,
+    start: NextOffset,
+    note: Option<CommitNote>,
+    partitions: i32,
+    /// One past the log's last record, as last told; `None` until it was.
+    pub(super) high: Option<i64>,
+}
+
+/// What one record turned out to be.
+pub(super) enum Taken {
+    /// It lies below the start or is one we have: nothing to do.
+    Seen,
+    /// Tracked, and of no concern to any sink.
+    Ignored(&'static str),
+    /// A change for each sink that gave an ack.
+    Change(Arc<Change>, Vec<Ack>),
+    /// The table was truncated.
+    Truncate(Ack),
+    /// It cannot be decoded.
+    Undecodable(DecodeError, Ack),
+}
+
+/// Why a record stops the process.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The topic is not the one that was committed (D3).
+    Recreated(String),
+    /// A bug.
+    Ledger(LedgerError),
+}
+
+impl Intake {
+    pub(super) fn new(assigned: &Assigned) -> Self {
+        let last = assigned.note.as_ref().and_then(|note| note.last);
+        Self {
+            ledger: Ledger::new(
+                assigned.partition,
+                assigned.generation,
+                assigned.start,
+                last,
+            ),
+            moves: KeyMoves::default(),
+            start: assigned.start,
+            note: assigned.note.clone(),
+            partitions: assigned.partition_count,
+            high: None,
+        }
+    }
+
+    /// The watermark to commit, if it has moved.
+    pub(super) fn take_commit(&mut self, table: &Table) -> Option<(NextOffset, CommitNote)> {
+        let (next, last) = self.ledger.take_watermark()?;
+        Some((next, self.note_with(table, last)))
+    }
+
+    /// The note of a first commit, before anything was done.
+    pub(super) fn first_commit(&self, table: &Table) -> (NextOffset, CommitNote) {
+        (self.start, self.note_with(table, None))
+    }
+
+    fn note_with(&self, table: &Table, last: Option<(i64, i64)>) -> CommitNote {
+        CommitNote {
+            epoch: table.epoch,
+            partitions: self.partitions,
+            last,
+        }
+    }
+
+    /// Takes one record in.
+    pub(super) fn take(
+        &mut self,
+        record: Record,
+        table: &Table,
+        decoder: &mut Decoder,
+        fan_out: u16,
+    ) -> Result<Taken, Refusal> {
+        if record.generation != self.ledger.generation() {
+            return Ok(Taken::Seen);
+        }
+        let (offset, timestamp_ms, bytes) = (record.offset, record.timestamp_ms, record.bytes());
+        let id = record.partition.table;
+        if offset < self.start.get() {
+            self.recognise(&record, table)?;
+            // Decoded only to remember the moved keys of a transaction that the commit cut through.
+            drop(decoder.decode(id, &mut self.moves, input(record)));
+            return Ok(Taken::Seen);
+        }
+        if offset < self.ledger.tracked().get() {
+            return Ok(Taken::Seen);
+        }
+        let decoded = decoder.decode(id, &mut self.moves, input(record));
+        let acks = match &decoded {
+            Ok(Decoded::Change(_)) => fan_out,
+            Ok(Decoded::Ignored(_)) => 0,
+            Ok(Decoded::Truncate(_)) | Err(_) => 1,
+        };
+        let tracked = self.ledger.track(offset, timestamp_ms, bytes, acks);
+        let mut acks = tracked.map_err(Refusal::Ledger)?;
+        let one = "one ack was asked for";
+        Ok(match decoded {
+            Ok(Decoded::Change(change)) => Taken::Change(Arc::new(change), acks.collect()),
+            Ok(Decoded::Ignored(reason)) => Taken::Ignored(Ignored::as_str(reason)),
+            Ok(Decoded::Truncate(_)) => Taken::Truncate(acks.next().expect(one)),
+            Err(error) => Taken::Undecodable(error, acks.next().expect(one)),
+        })
+    }
+
+    /// Holds the last record below the commit against the one that was there when it was made.
+    fn recognise(&self, record: &Record, table: &Table) -> Result<(), Refusal> {
+        match self.note.as_ref().and_then(|note| note.last) {
+            Some((offset, timestamp_ms))
+                if offset == record.offset && timestamp_ms != record.timestamp_ms =>
+            {
+                let number = record.partition.number;
+                Err(Refusal::Recreated(start::recreated(table, number, offset)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn input(record: Record) -> Input {
+    Input {
+        key: record.key,
+        value: record.value,
+        offset: record.offset,
+        timestamp_ms: record.timestamp_ms,
+        old_key: record.old_key,
+    }
+}

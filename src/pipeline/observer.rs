@@ -1,0 +1,26 @@
+//! What a pipeline tells whoever watches: metrics in production, a recorder in tests.
+
+use crate::source::Partition;
+
+/// Watches one pipeline. Called on the pipeline's task, so every method must be quick.
+pub trait Observer: Send {
+    /// The poll thread and the pipeline task both move.
+    fn alive(&mut self) {}
+    /// So many records of a table ended so: `change`, a reason for ignoring, `truncate`, `undecodable`.
+    fn records(&mut self, _partition: Partition, _outcome: &'static str, _count: u64) {}
+    /// A record became a dead letter because it cannot be decoded.
+    fn dead_lettered(&mut self, _kind: &str) {}
+    /// Bytes charged to the budget, and partitions paused.
+    fn held(&mut self, _bytes: u64, _paused: usize) {}
+    /// How many records of a partition lie between the acknowledged watermark and the log's end.
+    fn lag(&mut self, _partition: Partition, _records: i64) {}
+    /// Partitions came to us or left us (`assigned`, `revoked`, `lost`).
+    fn rebalanced(&mut self, _kind: &'static str, _partitions: &[Partition]) {}
+    /// A commit failed.
+    fn commit_failed(&mut self) {}
+    /// An update of a table declared `replica_identity: full` came without its old row.
+    fn missing_before(&mut self, _partition: Partition) {}
+}
+
+/// Watches nothing.
+impl Observer for () {}

@@ -1,0 +1,116 @@
+//! librdkafka's callbacks. They only write down what happened; the poll loop acts on it.
+//!
+//! The surprising fact: a rebalance callback need not assign or revoke before it returns. Leaving
+//! that to the loop lets the other partitions flow on while revoked ones are drained.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+/// What a callback reported.
+#[derive(Debug)]
+pub(super) enum Callback {
+    /// The group gives us these partitions.
+    Assign(TopicPartitionList),
+    /// The group takes these partitions back.
+    Revoke {
+        /// Which.
+        partitions: TopicPartitionList,
+        /// Whether they are gone already, so that nothing may be committed.
+        lost: bool,
+    },
+    /// A background commit ended.
+    Commit(KafkaResult<()>, TopicPartitionList),
+    /// librdkafka's statistics, once a second.
+    Statistics(Box<Statistics>),
+}
+
+/// Keeps what the callbacks reported until the poll loop takes it.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    reported: Mutex<Vec<Callback>>,
+    closing: AtomicBool,
+}
+
+impl Context {
+    /// What was reported since the last call, in order.
+    pub(super) fn take(&self) -> Vec<Callback> {
+        std::mem::take(&mut self.reported.lock().expect("no panic under this lock"))
+    }
+
+    /// From now on revokes are granted at once: the consumer is being closed, nobody reads
+    /// [`Self::take`] any more, and a close waits for the answer.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    fn report(&self, callback: Callback) {
+        self.reported
+            .lock()
+            .expect("no panic under this lock")
+            .push(callback);
+    }
+}
+
+impl ClientContext for Context {
+    fn stats(&self, statistics: Statistics) {
+        self.report(Callback::Statistics(Box::new(statistics)));
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Debug => tracing::trace!(target: "librdkafka", facility, message),
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
+                tracing::debug!(target: "librdkafka", facility, message);
+            }
+            // librdkafka reconnects by itself and repeats itself meanwhile.
+            _ => tracing::debug!(target: "librdkafka", facility, message, ?level),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, reason);
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        err: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        if self.closing.load(Ordering::SeqCst) {
+            grant_while_closing(consumer, partitions);
+        } else if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.report(Callback::Assign(partitions.clone()));
+        } else {
+            let lost = consumer.assignment_lost();
+            self.report(Callback::Revoke {
+                partitions: partitions.clone(),
+                lost,
+            });
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.report(Callback::Commit(result, offsets.clone()));
+    }
+}
+
+fn grant_while_closing(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
+    let granted = match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        _ => consumer.unassign(),
+    };
+    if let Err(error) = granted {
+        tracing::debug!(%error, "could not give partitions up while closing");
+    }
+}

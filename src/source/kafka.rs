@@ -1,0 +1,431 @@
+//! The poll thread: the only code that talks to librdkafka's consumer.
+//!
+//! It always polls; backpressure is pause and resume. Rebalances are answered outside their
+//! callbacks (see [`super::rebalance`]), so polling goes on while a revoke drains.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
+use tokio::sync::mpsc::Sender;
+
+use super::context::{Callback, Context};
+use super::rebalance::Group;
+use super::{
+    CommitNote, Fence, Generation, NextOffset, Partition, Record, SourceCommand, SourceError,
+    SourceEvent, SourceHandle, settings,
+};
+use crate::config::{Source, Table};
+
+/// How long a poll waits when nothing comes: what a command may have to wait for.
+const IDLE_POLL: Duration = Duration::from_millis(100);
+
+/// The same while partitions are paused, where the next command is most likely a resume.
+const PAUSED_POLL: Duration = Duration::from_millis(2);
+
+/// Records cross to the pipeline together, at most this many or this many bytes.
+const BATCH_RECORDS: usize = 1024;
+const BATCH_BYTES: u64 = 1 << 20;
+
+/// Events that may wait for the pipeline. It never waits for this thread, so a full channel is a
+/// moment's wait for its CPU, and what was polled but not yet charged to the budget is bounded.
+const EVENTS_WAITING: usize = 4;
+
+/// Joins `group` for the topics of `tables` and starts the poll thread.
+///
+/// # Errors
+/// [`SourceError::Settings`] and [`SourceError::Secret`]; a broker that is away is no error.
+pub fn spawn(
+    source: &Source,
+    group: &str,
+    tables: Arc<[Table]>,
+    fence: Arc<Fence>,
+) -> Result<SourceHandle, SourceError> {
+    let settings = settings::consumer(source, group)?;
+    let consumer: BaseConsumer<Context> = settings
+        .create_with_context(Context::default())
+        .map_err(SourceError::Settings)?;
+    let topics: Vec<&str> = tables.iter().map(|table| table.topic.as_str()).collect();
+    consumer.subscribe(&topics).map_err(SourceError::Settings)?;
+    let (events_in, events) = tokio::sync::mpsc::channel(EVENTS_WAITING);
+    let (commands, commands_out) = std::sync::mpsc::channel();
+    let poller = Poller {
+        group: Group::new(consumer, tables),
+        fence,
+        events: events_in,
+        commands: commands_out,
+        owned: HashMap::new(),
+        generation: 0,
+        assigning: None,
+        revoking: None,
+        paused: 0,
+        ends: HashMap::new(),
+        stop: None,
+    };
+    std::thread::Builder::new()
+        .name("kafka-poll".to_owned())
+        .spawn(move || poller.run())
+        .expect("a process can start one thread");
+    Ok(SourceHandle { events, commands })
+}
+
+/// A partition that is ours.
+struct Owned {
+    generation: Generation,
+    /// One past the last record delivered to the pipeline.
+    delivered: i64,
+}
+
+struct Poller {
+    group: Group,
+    fence: Arc<Fence>,
+    events: Sender<SourceEvent>,
+    commands: Receiver<SourceCommand>,
+    owned: HashMap<Partition, Owned>,
+    generation: Generation,
+    /// Given by the group, not yet begun.
+    assigning: Option<TopicPartitionList>,
+    /// To be given up when the pipeline has drained them.
+    revoking: Option<TopicPartitionList>,
+    paused: usize,
+    /// Ends of partitions that librdkafka has reached, to be told after the next quiet poll.
+    ends: HashMap<Partition, i64>,
+    stop: Option<Vec<(Partition, NextOffset, CommitNote)>>,
+}
+
+impl Poller {
+    fn run(mut self) {
+        let ended = self.poll_until_stopped();
+        if let Err(error) = ended {
+            self.tell(SourceEvent::Failed(error));
+        }
+        self.leave();
+        self.tell(SourceEvent::Stopped);
+    }
+
+    fn poll_until_stopped(&mut self) -> Result<(), SourceError> {
+        loop {
+            if self.take_commands()?.is_break() {
+                return Ok(());
+            }
+            let quiet = self.poll_records()?;
+            self.fence.beat();
+            let callbacks = self.group.consumer.context().take();
+            if quiet && callbacks.is_empty() {
+                self.tell_ends();
+            }
+            for callback in callbacks {
+                self.serve(callback)?;
+            }
+            self.watch_for_loss();
+            self.begin_assigned()?;
+        }
+    }
+
+    fn take_commands(&mut self) -> Result<ControlFlow<()>, SourceError> {
+        loop {
+            match self.commands.try_recv() {
+                Ok(SourceCommand::Stop(offsets)) => {
+                    self.stop = Some(offsets);
+                    return Ok(ControlFlow::Break(()));
+                }
+                Ok(command) => self.obey(command)?,
+                Err(TryRecvError::Empty) => return Ok(ControlFlow::Continue(())),
+                // The pipeline is gone: nobody would acknowledge anything any more.
+                Err(TryRecvError::Disconnected) => return Ok(ControlFlow::Break(())),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: SourceCommand) -> Result<(), SourceError> {
+        let consumer = Arc::clone(&self.group.consumer);
+        match command {
+            SourceCommand::Store(offsets) => {
+                let offsets: Vec<_> = offsets
+                    .into_iter()
+                    .filter(|(it, ..)| self.owned.contains_key(it))
+                    .collect();
+                let stored = self
+                    .group
+                    .offsets(&offsets)
+                    .and_then(|it| consumer.store_offsets(&it));
+                if let Err(error) = stored {
+                    // A revoke that librdkafka already knows of: the partition is on its way out.
+                    tracing::debug!(%error, "watermarks were not stored");
+                }
+            }
+            SourceCommand::Pause(partitions) => {
+                self.paused += partitions.len();
+                consumer
+                    .pause(&self.group.list(&partitions))
+                    .map_err(SourceError::Consumer)?;
+            }
+            SourceCommand::Resume(partitions) => {
+                self.paused = self.paused.saturating_sub(partitions.len());
+                consumer
+                    .resume(&self.group.list(&partitions))
+                    .map_err(SourceError::Consumer)?;
+            }
+            SourceCommand::Release(offsets) => {
+                if let Some(list) = self.revoking.take() {
+                    self.group.commit_now(&offsets);
+                    self.group.unassign(&list).map_err(SourceError::Consumer)?;
+                }
+            }
+            SourceCommand::Stop(_) => unreachable!("taken before"),
+        }
+        Ok(())
+    }
+
+    /// Takes what has come, and tells whether nothing had.
+    fn poll_records(&mut self) -> Result<bool, SourceError> {
+        let consumer = Arc::clone(&self.group.consumer);
+        let wait = if self.paused > 0 {
+            PAUSED_POLL
+        } else {
+            IDLE_POLL
+        };
+        let begun = Instant::now();
+        let mut polled = consumer.poll(wait);
+        let quiet = polled.is_none() && begun.elapsed() >= wait;
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        while let Some(message) = polled {
+            match message {
+                Ok(message) => {
+                    if let Some(record) = self.record(&message) {
+                        bytes += record.bytes();
+                        records.push(record);
+                    }
+                }
+                Err(error) => self.weigh(error)?,
+            }
+            if records.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
+                break;
+            }
+            polled = consumer.poll(Duration::ZERO);
+        }
+        if !records.is_empty() {
+            self.tell(SourceEvent::Records(records));
+        }
+        Ok(quiet)
+    }
+
+    fn record(&mut self, message: &BorrowedMessage<'_>) -> Option<Record> {
+        let partition = self.group.partition(message.topic(), message.partition())?;
+        let owned = self.owned.get_mut(&partition)?;
+        owned.delivered = owned.delivered.max(message.offset() + 1);
+        let (old_key, has_new_key) = moved_key(message);
+        Some(Record {
+            partition,
+            generation: owned.generation,
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            old_key,
+            has_new_key,
+        })
+    }
+
+    /// Most errors pass by themselves: librdkafka goes on trying and so do we.
+    fn weigh(&self, error: KafkaError) -> Result<(), SourceError> {
+        match error {
+            KafkaError::MessageConsumptionFatal(_) => Err(SourceError::Consumer(error)),
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
+            ) => Err(SourceError::Mismatch(
+                "an offset to be read is no longer in its topic: it was truncated, expired or the \
+                 topic was made again while it was being read. Start again to see which, and what \
+                 to do"
+                    .to_owned(),
+            )),
+            KafkaError::PartitionEOF(_) => Ok(()),
+            error => {
+                tracing::debug!(%error, "a poll reported an error that librdkafka retries");
+                Ok(())
+            }
+        }
+    }
+
+    fn serve(&mut self, callback: Callback) -> Result<(), SourceError> {
+        match callback {
+            Callback::Assign(list) if list.count() == 0 => {
+                // A rebalance that gives nothing still waits for its answer.
+                let begun = self.group.begin(&list, self.generation)?;
+                self.tell(SourceEvent::Assigned(begun.unwrap_or_default()));
+                Ok(())
+            }
+            Callback::Assign(list) => {
+                self.assigning = Some(list);
+                Ok(())
+            }
+            Callback::Revoke { partitions, lost } => self.give_up(partitions, lost),
+            Callback::Commit(result, list) => {
+                self.report_commit(result, &list);
+                Ok(())
+            }
+            Callback::Statistics(statistics) => {
+                self.read_statistics(&statistics);
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_assigned(&mut self) -> Result<(), SourceError> {
+        let Some(list) = self.assigning.take() else {
+            return Ok(());
+        };
+        self.generation += 1;
+        let Some(begun) = self.group.begin(&list, self.generation)? else {
+            self.assigning = Some(list);
+            return Ok(());
+        };
+        for assigned in &begun {
+            let (generation, delivered) = (assigned.generation, assigned.start.get());
+            self.owned.insert(
+                assigned.partition,
+                Owned {
+                    generation,
+                    delivered,
+                },
+            );
+            self.fence.open(assigned.partition, generation);
+        }
+        self.tell(SourceEvent::Assigned(begun));
+        Ok(())
+    }
+
+    fn give_up(&mut self, list: TopicPartitionList, lost: bool) -> Result<(), SourceError> {
+        // An assignment that has not begun is given up without a word.
+        self.assigning = None;
+        let partitions = self.disown(&list);
+        if lost || partitions.is_empty() {
+            partitions.iter().for_each(|&it| self.fence.close(it));
+            self.tell(SourceEvent::Lost(partitions));
+            return self.group.unassign(&list).map_err(SourceError::Consumer);
+        }
+        self.revoking = Some(list);
+        self.tell(SourceEvent::Revoking(partitions));
+        Ok(())
+    }
+
+    /// While a revoke drains, the session may end all the same.
+    fn watch_for_loss(&mut self) {
+        if self.revoking.is_some() && self.group.consumer.assignment_lost() {
+            let list = self.revoking.take().expect("just seen");
+            let partitions = self.group.partitions(&list);
+            partitions.iter().for_each(|&it| self.fence.close(it));
+            self.tell(SourceEvent::Lost(partitions));
+            if let Err(error) = self.group.unassign(&list) {
+                tracing::debug!(%error, "could not give up partitions that were lost");
+            }
+        }
+    }
+
+    fn disown(&mut self, list: &TopicPartitionList) -> Vec<Partition> {
+        let mut partitions = self.group.partitions(list);
+        partitions.retain(|it| self.owned.remove(it).is_some());
+        partitions.iter().for_each(|it| {
+            self.ends.remove(it);
+        });
+        partitions
+    }
+
+    fn report_commit(&self, result: Result<(), KafkaError>, list: &TopicPartitionList) {
+        if let Err(error) = result {
+            return self.tell(SourceEvent::CommitFailed(error.to_string()));
+        }
+        let elements = list.elements();
+        let committed = elements.iter().filter_map(|it| {
+            let partition = self.group.partition(it.topic(), it.partition())?;
+            match (it.offset(), it.error()) {
+                (Offset::Offset(next), Ok(())) => Some((partition, NextOffset::given(next))),
+                _ => None,
+            }
+        });
+        self.tell(SourceEvent::Committed(committed.collect()));
+    }
+
+    fn read_statistics(&mut self, statistics: &Statistics) {
+        let mut marks = Vec::with_capacity(self.owned.len());
+        for (topic, partitions) in &statistics.topics {
+            for (&number, facts) in &partitions.partitions {
+                let Some(partition) = self.group.partition(topic, number) else {
+                    continue;
+                };
+                let Some(owned) = self.owned.get(&partition) else {
+                    continue;
+                };
+                if facts.hi_offset >= 0 {
+                    marks.push((partition, facts.hi_offset));
+                }
+                if facts.eof_offset > owned.delivered {
+                    self.ends.insert(partition, facts.eof_offset);
+                }
+            }
+        }
+        self.tell(SourceEvent::HighWatermarks(marks));
+    }
+
+    /// Called after a poll that found nothing: whatever librdkafka had fetched below the ends it
+    /// reported earlier has been delivered by now.
+    fn tell_ends(&mut self) {
+        for (partition, end) in std::mem::take(&mut self.ends) {
+            let Some(owned) = self.owned.get_mut(&partition) else {
+                continue;
+            };
+            if end > owned.delivered {
+                owned.delivered = end;
+                self.tell(SourceEvent::End(partition, NextOffset::given(end)));
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(offsets) = self.stop.take() {
+            self.group.commit_now(&offsets);
+        }
+        self.owned
+            .drain()
+            .for_each(|(partition, _)| self.fence.close(partition));
+        self.group.consumer.context().close();
+        // A rebalance that is waiting for its answer would hold up the close.
+        if let Some(list) = self.revoking.take().or(self.assigning.take()) {
+            drop(self.group.unassign(&list));
+        }
+        self.group.consumer.unsubscribe();
+    }
+
+    fn tell(&self, event: SourceEvent) {
+        // The pipeline drops its end only when the process is about to end.
+        drop(self.events.blocking_send(event));
+    }
+}
+
+/// The headers of a primary-key change (Debezium): the key before it on a create, and whether a
+/// delete names the key after it.
+fn moved_key(message: &BorrowedMessage<'_>) -> (Option<Vec<u8>>, bool) {
+    let Some(headers) = message.headers() else {
+        return (None, false);
+    };
+    let mut old_key = None;
+    let mut has_new_key = false;
+    for header in headers.iter() {
+        match header.key {
+            "__debezium.oldkey" => old_key = header.value.map(<[u8]>::to_vec),
+            "__debezium.newkey" => has_new_key = true,
+            _ => {}
+        }
+    }
+    (old_key, has_new_key)
+}

@@ -1,0 +1,230 @@
+//! What the poll thread does about assignments and revokes, outside the callbacks.
+//!
+//! An assignment waits here until the brokers have told where to begin; a revoke waits until the
+//! pipeline has drained. Polling goes on meanwhile.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::context::Context;
+use super::start::{Commit, Facts, LOOK_BACK, decide};
+use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError};
+use crate::change::TableId;
+use crate::config::Table;
+
+/// How long one question to the brokers may take; the next loop asks again.
+const ASK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the last commit of a revoke may take (D14): with the broker away it would block for
+/// as long as the broker is.
+pub(super) const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The consumer and the names of its topics.
+pub(super) struct Group {
+    pub(super) consumer: Arc<BaseConsumer<Context>>,
+    pub(super) tables: Arc<[Table]>,
+    topics: HashMap<String, TableId>,
+}
+
+impl Group {
+    pub(super) fn new(consumer: BaseConsumer<Context>, tables: Arc<[Table]>) -> Self {
+        let topics = tables.iter().enumerate().map(|(index, table)| {
+            let id = u16::try_from(index).expect("validation bounds the number of tables");
+            (table.topic.clone(), TableId(id))
+        });
+        Self {
+            consumer: Arc::new(consumer),
+            topics: topics.collect(),
+            tables,
+        }
+    }
+
+    /// The program's name of a topic's partition; `None` for a topic that is not ours.
+    pub(super) fn partition(&self, topic: &str, number: i32) -> Option<Partition> {
+        self.topics
+            .get(topic)
+            .map(|&table| Partition { table, number })
+    }
+
+    pub(super) fn topic(&self, partition: Partition) -> &str {
+        &self.tables[usize::from(partition.table.0)].topic
+    }
+
+    pub(super) fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
+        let elements = list.elements();
+        elements
+            .iter()
+            .filter_map(|it| self.partition(it.topic(), it.partition()))
+            .collect()
+    }
+
+    /// librdkafka's list of these partitions.
+    pub(super) fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for &partition in partitions {
+            list.add_partition(self.topic(partition), partition.number);
+        }
+        list
+    }
+
+    /// librdkafka's list of these offsets with their notes.
+    pub(super) fn offsets(
+        &self,
+        offsets: &[(Partition, NextOffset, CommitNote)],
+    ) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, next, note) in offsets {
+            let mut element = list.add_partition(self.topic(*partition), partition.number);
+            element.set_offset(Offset::Offset(next.get()))?;
+            element.set_metadata(note.to_text());
+        }
+        Ok(list)
+    }
+
+    /// Finds where each assigned partition begins and begins there. Answers `Ok(None)` when a
+    /// broker did not answer: to be tried again after the next poll.
+    ///
+    /// # Errors
+    /// [`SourceError::Mismatch`] when commits and topics do not belong together.
+    pub(super) fn begin(
+        &self,
+        assigned: &TopicPartitionList,
+        generation: Generation,
+    ) -> Result<Option<Vec<Assigned>>, SourceError> {
+        let found = match self.facts(assigned) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!(%error, "the brokers did not say where the partitions begin");
+                return Ok(None);
+            }
+        };
+        let mut begun = Vec::with_capacity(found.len());
+        let mut start_list = TopicPartitionList::with_capacity(found.len());
+        for (partition, commit, facts) in found {
+            let table = &self.tables[usize::from(partition.table.0)];
+            let start = decide(table, partition.number, commit.as_ref(), facts)
+                .map_err(SourceError::Mismatch)?;
+            let read_from = Offset::Offset((start.get() - LOOK_BACK).max(facts.low));
+            start_list
+                .add_partition_offset(&table.topic, partition.number, read_from)
+                .map_err(SourceError::Consumer)?;
+            begun.push(Assigned {
+                partition,
+                generation,
+                start,
+                note: commit.and_then(|commit| commit.note),
+                partition_count: facts.partitions,
+            });
+        }
+        self.assign(&start_list).map_err(SourceError::Consumer)?;
+        Ok(Some(begun))
+    }
+
+    fn assign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(list),
+            _ => self.consumer.assign(list),
+        }
+    }
+
+    pub(super) fn unassign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(list),
+            _ => self.consumer.unassign(),
+        }
+    }
+
+    fn facts(
+        &self,
+        assigned: &TopicPartitionList,
+    ) -> KafkaResult<Vec<(Partition, Option<Commit>, Facts)>> {
+        if assigned.count() == 0 {
+            return Ok(Vec::new());
+        }
+        let committed = self
+            .consumer
+            .committed_offsets(assigned.clone(), ASK_TIMEOUT)?;
+        let mut counts: HashMap<String, i32> = HashMap::new();
+        let mut found = Vec::with_capacity(committed.count());
+        for element in committed.elements() {
+            element.error()?;
+            let (topic, number) = (element.topic(), element.partition());
+            let Some(partition) = self.partition(topic, number) else {
+                continue;
+            };
+            let partitions = match counts.get(topic) {
+                Some(&count) => count,
+                None => self.partition_count(topic)?,
+            };
+            counts.insert(topic.to_owned(), partitions);
+            let (low, high) = self.consumer.fetch_watermarks(topic, number, ASK_TIMEOUT)?;
+            let commit = match element.offset() {
+                Offset::Offset(next) => Some(Commit {
+                    next: NextOffset::given(next),
+                    note: CommitNote::parse(element.metadata()),
+                }),
+                _ => None,
+            };
+            found.push((
+                partition,
+                commit,
+                Facts {
+                    low,
+                    high,
+                    partitions,
+                },
+            ));
+        }
+        Ok(found)
+    }
+
+    fn partition_count(&self, topic: &str) -> KafkaResult<i32> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), ASK_TIMEOUT)?;
+        let topic = metadata.topics().iter().find(|it| it.name() == topic);
+        let count = topic.map_or(0, |topic| topic.partitions().len());
+        i32::try_from(count)
+            .ok()
+            .filter(|&count| count > 0)
+            .ok_or(KafkaError::MetadataFetch(
+                rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition,
+            ))
+    }
+
+    /// Commits and waits for the answer, but not for ever.
+    pub(super) fn commit_now(&self, offsets: &[(Partition, NextOffset, CommitNote)]) {
+        if offsets.is_empty() {
+            return;
+        }
+        let list = match self.offsets(offsets) {
+            Ok(list) => list,
+            Err(error) => return tracing::error!(%error, "a watermark cannot be committed"),
+        };
+        let (answer, answered) = mpsc::channel();
+        let consumer = Arc::clone(&self.consumer);
+        // On a thread of its own, because a synchronous commit has no deadline.
+        std::thread::spawn(move || {
+            answer
+                .send(consumer.commit(&list, CommitMode::Sync))
+                .is_ok()
+        });
+        match answered.recv_timeout(COMMIT_TIMEOUT) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the last commit failed; what it covered is done again");
+            }
+            Err(_) => {
+                let waited = COMMIT_TIMEOUT;
+                tracing::warn!(
+                    ?waited,
+                    "no answer to the last commit; what it covered may be done again"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Reads single records again by position: for dead letters, which carry the original bytes, and
+//! for applying the records behind a rejected mutation one by one.
+//!
+//! A thread of its own with a consumer outside any group, started when it is first needed.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::error::KafkaResult;
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::oneshot;
+
+use super::{Partition, SourceError, settings};
+use crate::config::{Source, Table};
+
+/// How long one read may take before the caller tries again.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A record as it lies in Kafka.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Original {
+    /// Its timestamp in milliseconds.
+    pub timestamp_ms: i64,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Why key and value are not here, when they are not.
+    pub payload_missing: Option<String>,
+}
+
+impl Original {
+    /// The same without key and value, saying why.
+    #[must_use]
+    pub fn without_payload(&self, why: &str) -> Self {
+        Self {
+            timestamp_ms: self.timestamp_ms,
+            payload_missing: Some(why.to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+struct Request {
+    partition: Partition,
+    offset: i64,
+    answer: oneshot::Sender<Result<Original, String>>,
+}
+
+/// Reads records by position. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    source: Arc<Source>,
+    tables: Arc<[Table]>,
+    requests: Arc<Mutex<Option<Sender<Request>>>>,
+}
+
+impl Reader {
+    /// A reader of these tables' topics; connects to nothing yet.
+    #[must_use]
+    pub fn new(source: Arc<Source>, tables: Arc<[Table]>) -> Self {
+        Self {
+            source,
+            tables,
+            requests: Arc::default(),
+        }
+    }
+
+    /// The record at this position. One that is no longer in Kafka comes without payload.
+    ///
+    /// # Errors
+    /// A sentence when Kafka does not answer; try again.
+    pub async fn read(&self, partition: Partition, offset: i64) -> Result<Original, String> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            partition,
+            offset,
+            answer,
+        };
+        self.requests()
+            .map_err(|error| error.to_string())?
+            .send(request)
+            .map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    fn requests(&self) -> Result<Sender<Request>, SourceError> {
+        let mut requests = self.requests.lock().expect("no panic under this lock");
+        if let Some(requests) = &*requests {
+            return Ok(requests.clone());
+        }
+        let consumer: BaseConsumer = settings::reader(&self.source)?
+            .create()
+            .map_err(SourceError::Settings)?;
+        let (sender, receiver) = channel();
+        let tables = Arc::clone(&self.tables);
+        std::thread::Builder::new()
+            .name("kafka-reread".to_owned())
+            .spawn(move || serve(&consumer, &tables, &receiver))
+            .expect("a process can start one thread");
+        Ok(requests.insert(sender).clone())
+    }
+}
+
+fn gone() -> String {
+    "the reading thread has ended".to_owned()
+}
+
+fn serve(
+    consumer: &BaseConsumer<DefaultConsumerContext>,
+    tables: &[Table],
+    requests: &Receiver<Request>,
+) {
+    for request in requests {
+        let topic = &tables[usize::from(request.partition.table.0)].topic;
+        let read = read(consumer, topic, &request).unwrap_or_else(|error| Err(error.to_string()));
+        // A caller that was dropped with its partition no longer wants the answer.
+        drop(request.answer.send(read));
+    }
+}
+
+fn read(
+    consumer: &BaseConsumer<DefaultConsumerContext>,
+    topic: &str,
+    request: &Request,
+) -> KafkaResult<Result<Original, String>> {
+    let number = request.partition.number;
+    let (low, high) = consumer.fetch_watermarks(topic, number, READ_TIMEOUT)?;
+    if !(low..high).contains(&request.offset) {
+        return Ok(Ok(missing()));
+    }
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, number, Offset::Offset(request.offset))?;
+    consumer.assign(&list)?;
+    let deadline = Instant::now() + READ_TIMEOUT;
+    while Instant::now() < deadline {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) if message.offset() == request.offset => {
+                return Ok(Ok(original(&message)));
+            }
+            // Compaction has removed it: the next one is all there is.
+            Some(Ok(message)) if message.offset() > request.offset => return Ok(Ok(missing())),
+            Some(Err(error)) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(Err(format!(
+        "no answer from Kafka within {READ_TIMEOUT:?} when a record was read again"
+    )))
+}
+
+fn missing() -> Original {
+    Original::default().without_payload("the record is no longer in its topic")
+}
+
+fn original(message: &BorrowedMessage<'_>) -> Original {
+    let headers = message.headers().map(|headers| {
+        headers
+            .iter()
+            .map(|it| (it.key.to_owned(), it.value.map(<[u8]>::to_vec)))
+            .collect()
+    });
+    Original {
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+        payload_missing: None,
+    }
+}

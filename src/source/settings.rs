@@ -1,0 +1,153 @@
+//! librdkafka's settings: the user's, then ours, which win wherever a guarantee depends on them.
+
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+
+use super::SourceError;
+use crate::config::{Protocol, Source};
+
+/// How long the group waits for a silent member, where the user does not say (librdkafka's own
+/// default).
+const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// librdkafka's own queue of fetched records, in KiB (D10).
+const QUEUE_KIB: &str = "16384";
+
+/// Settings of `source.properties` that mean nothing to a producer, which would warn of them.
+const CONSUMER_ONLY: [&str; 8] = [
+    "group.instance.id",
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "max.poll.interval.ms",
+    "partition.assignment.strategy",
+    "fetch.wait.max.ms",
+    "queued.max.messages.kbytes",
+    "fetch.queue.backoff.ms",
+];
+
+/// Settings that every client shares: brokers, security, the user's properties.
+///
+/// # Errors
+/// [`SourceError::Secret`] when the password cannot be read.
+pub fn client(source: &Source) -> Result<ClientConfig, SourceError> {
+    let mut settings = ClientConfig::new();
+    settings
+        .set("bootstrap.servers", source.brokers.join(","))
+        .set("client.id", "distributary")
+        .set("socket.keepalive.enable", "true")
+        // A broker that comes back is found within a second, not within ten.
+        .set("reconnect.backoff.max.ms", "1000");
+    if let Some(security) = &source.security {
+        settings.set("security.protocol", &security.protocol);
+        let mechanism = security.mechanism.as_ref().map(|it| it.to_uppercase());
+        let ca = security.ca.as_ref().map(|it| it.display().to_string());
+        for (name, value) in [
+            ("sasl.mechanism", mechanism),
+            ("sasl.username", security.username.clone()),
+            ("ssl.ca.location", ca),
+        ] {
+            if let Some(value) = value {
+                settings.set(name, value);
+            }
+        }
+        if let Some(password) = &security.password {
+            let password = password
+                .read()
+                .map_err(|error| SourceError::Secret(error.to_string()))?;
+            settings.set(
+                "sasl.password",
+                secrecy::ExposeSecret::expose_secret(&password),
+            );
+        }
+    }
+    for (name, value) in &source.properties {
+        settings.set(name, value);
+    }
+    Ok(settings)
+}
+
+/// Settings of the group's consumer.
+///
+/// # Errors
+/// [`SourceError::Secret`] when the password cannot be read.
+pub fn consumer(source: &Source, group: &str) -> Result<ClientConfig, SourceError> {
+    let mut settings = client(source)?;
+    let mut default = |name: &str, value: &str| {
+        if settings.get(name).is_none() {
+            settings.set(name, value);
+        }
+    };
+    default("queued.max.messages.kbytes", QUEUE_KIB);
+    // The default of a second makes gaps whenever the queue was full for a moment.
+    default("fetch.queue.backoff.ms", "10");
+    default("fetch.wait.max.ms", "100");
+    default("fetch.message.max.bytes", "2097152");
+    default("topic.metadata.refresh.interval.ms", "30000");
+    if source.protocol == Protocol::Classic {
+        default("partition.assignment.strategy", "cooperative-sticky");
+        default(
+            "session.timeout.ms",
+            &SESSION_TIMEOUT.as_millis().to_string(),
+        );
+    } else {
+        settings.set("group.protocol", "consumer");
+    }
+    settings
+        .set("group.id", group)
+        // Watermarks are stored by hand and committed in the background, where the commit
+        // callback says what came of it (manual asynchronous commits report nothing).
+        .set("enable.auto.offset.store", "false")
+        .set("enable.auto.commit", "true")
+        .set("auto.commit.interval.ms", "500")
+        // An offset that is not there is never answered with silence (D2).
+        .set("auto.offset.reset", "error")
+        // Tells where a partition ends although transaction markers lie behind the last record.
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("statistics.interval.ms", "1000");
+    Ok(settings)
+}
+
+/// Settings of a consumer outside any group: to look at offsets, or to read a record again.
+///
+/// # Errors
+/// [`SourceError::Secret`] when the password cannot be read.
+pub fn reader(source: &Source) -> Result<ClientConfig, SourceError> {
+    let mut settings = client(source)?;
+    settings
+        // librdkafka wants a group for `assign`, but nothing is ever committed under this name.
+        .set("group.id", "distributary-reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("queued.max.messages.kbytes", "1024")
+        .set("fetch.wait.max.ms", "50");
+    settings.remove("group.protocol");
+    Ok(settings)
+}
+
+/// Settings of the producer of dead letters: acknowledged by every replica, never twice.
+///
+/// # Errors
+/// [`SourceError::Secret`] when the password cannot be read.
+pub fn producer(source: &Source) -> Result<ClientConfig, SourceError> {
+    let mut settings = client(source)?;
+    CONSUMER_ONLY.iter().for_each(|name| {
+        settings.remove(name);
+    });
+    settings
+        .set("enable.idempotence", "true")
+        .set("linger.ms", "5");
+    Ok(settings)
+}
+
+/// The session timeout these settings lead to; what the fence works with.
+#[must_use]
+pub fn session_timeout(settings: &ClientConfig) -> Duration {
+    let configured = settings
+        .get("session.timeout.ms")
+        .and_then(|text| text.parse().ok());
+    configured.map_or(SESSION_TIMEOUT, Duration::from_millis)
+}

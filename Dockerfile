@@ -11,9 +11,9 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-# The cache mounts keep registry and target between builds; what is wanted is copied out of them in the same step.
 # The commit is in `--version` and in the metric cdc_build_info; .git is not part of the context.
 ARG REVISION
+# The cache mounts keep registry and target between builds; what is wanted is copied out of them in the same step.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     ${REVISION:+env DISTRIBUTARY_COMMIT="$REVISION"} \

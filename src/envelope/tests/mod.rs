@@ -1,5 +1,8 @@
 //! Records as a pipeline gives them, by hand: what each becomes.
 
+mod arbitrary;
+mod moves;
+
 use super::*;
 use crate::change::{Op, Row, Value};
 use crate::config::OnTruncate;
@@ -366,61 +369,4 @@ fn a_composite_key_has_the_configured_order() {
         texts(&change.key),
         [("order_id", Some("\"1\"")), ("product_id", Some("2"))]
     );
-}
-
-/// The records of one partition for `key`, in order: what is applied of them.
-fn applied(records: &[(&str, &str, &str, Option<&str>)]) -> Vec<Op> {
-    let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
-    let mut applied = Vec::new();
-    for (op, before, after, old_key) in records {
-        let mut input = record(r#"{"id":2}"#, &envelope(op, before, after));
-        input.value = input.value.filter(|_| !op.is_empty());
-        input.old_key = old_key.map(Into::into);
-        match decoder.decode(TableId(0), &mut moves, input) {
-            Ok(Decoded::Change(change)) => applied.push(change.op),
-            Ok(_) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-    applied
-}
-
-const A: &str = r#"{"id":2,"name":"a"}"#;
-const A2: &str = r#"{"id":2,"name":"a2"}"#;
-const B: &str = r#"{"id":2,"name":"b"}"#;
-const MOVED: Option<&str> = Some(r#"{"id":1}"#);
-
-#[test]
-fn a_swap_of_keys_leaves_the_row_that_moved_in() {
-    // Row b leaves key 2 after row a has taken it.
-    let swap = [
-        ("c", "null", A, MOVED),
-        ("d", B, "null", None),
-        ("", "", "", None),
-    ];
-    assert_eq!(applied(&swap), [Op::Create]);
-}
-
-#[test]
-fn a_row_that_moves_in_and_out_again_is_deleted() {
-    let chain = [
-        ("c", "null", A, MOVED),
-        ("u", A, A2, None),
-        ("d", A2, "null", None),
-        ("", "", "", None),
-    ];
-    assert_eq!(applied(&chain), [Op::Create, Op::Update, Op::Delete]);
-}
-
-#[test]
-fn a_row_that_stays_after_a_swap_can_be_deleted_later() {
-    let swap_then_delete = [
-        ("c", "null", A, MOVED),
-        ("u", B, B, None),
-        ("d", B, "null", None),
-        ("", "", "", None),
-        ("d", A, "null", None),
-        ("", "", "", None),
-    ];
-    assert_eq!(applied(&swap_then_delete), [Op::Create, Op::Delete]);
 }

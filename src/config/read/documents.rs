@@ -58,23 +58,35 @@ fn index_settings(node: &Node<'_>) -> Option<IndexSettings> {
             return None;
         }
     };
-    match serde_json::from_str(&text) {
-        Ok(content @ serde_json::Value::Object(_)) => Some(IndexSettings { path, content }),
+    let content = match serde_json::from_str(&text) {
+        Ok(content @ serde_json::Value::Object(_)) => content,
         Ok(_) => {
             node.refuse(format!(
                 "the index settings {} are no JSON object",
                 path.display()
             ));
-            None
+            return None;
         }
         Err(error) => {
             node.refuse(format!(
                 "the index settings {} are not JSON: {error}",
                 path.display()
             ));
-            None
+            return None;
+        }
+    };
+    for name in content.as_object().into_iter().flat_map(|it| it.keys()) {
+        if name != "settings" && name != "mappings" {
+            let path = path.display();
+            node.refuse(
+                Say::from(format!(
+                    "`{name}` in the index settings {path} is neither `settings` nor `mappings`"
+                ))
+                .help("the alias is the projection's `index.alias`; distributary creates it"),
+            );
         }
     }
+    Some(IndexSettings { path, content })
 }
 
 fn read_fields(node: &Node<'_>) -> Vec<Field> {

@@ -93,3 +93,27 @@ fn the_environment_fills_in_addresses() {
     assert_eq!(search.url, "http://es:9200");
     assert_eq!((search.batch.max_items, search.in_flight), (5000, 2));
 }
+
+#[test]
+fn every_configuration_that_is_shipped_is_valid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in [
+        "deploy/kubernetes/base/distributary.yaml",
+        "deploy/kubernetes/overlays/example/distributary.yaml",
+    ] {
+        let loaded = load(&inputs(&[&root.join(file)], &[], &[]));
+        assert_eq!(
+            loaded
+                .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+                .warnings,
+            []
+        );
+    }
+}
+
+#[test]
+fn the_handbook_shows_a_valid_configuration() {
+    let handbook = include_str!("../../../docs/configuration.md");
+    let (_, yaml) = handbook.split_once("```yaml\n").unwrap();
+    valid(yaml.split_once("```").unwrap().0);
+}

@@ -165,3 +165,26 @@ fn a_file_that_is_not_there_is_a_mistake_and_not_an_empty_file() {
         "{mistakes}"
     );
 }
+
+#[test]
+fn index_settings_hold_settings_and_mappings_only() {
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        "products.json",
+        r#"{"settings": {}, "aliases": {}}"#,
+    );
+    let text = shop_with(
+        "{alias: products}",
+        "{alias: products, settings: products.json}",
+    );
+    let file = write(directory.path(), "shop.yaml", &text);
+    let mistakes = load(&inputs(&[&file], &[], &[])).unwrap_err();
+    assert_eq!(mistakes.0.len(), 1, "{mistakes}");
+    assert!(
+        mistakes.0[0]
+            .message
+            .starts_with("`aliases` in the index settings"),
+        "{mistakes}"
+    );
+}

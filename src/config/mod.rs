@@ -37,7 +37,7 @@ pub use source::{Groups, OnTruncate, Protocol, Security, Source, Table};
 
 /// How long the commit after a drain may take (D14): a broker answers in milliseconds or has lost
 /// its leader, which takes a few seconds to mend.
-pub const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
+pub const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// One pipeline: one consumer group and all it feeds.
 #[derive(Debug, Clone)]

@@ -23,7 +23,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the last commit of a revoke may take (D14): with the broker away it would block for
 /// as long as the broker is.
-pub(super) const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const COMMIT_TIMEOUT: Duration = crate::config::COMMIT_DEADLINE;
 
 /// The consumer and the names of its topics.
 pub(super) struct Group {

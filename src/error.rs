@@ -76,6 +76,8 @@ impl Fatal {
 pub mod exit {
     /// The command ran, and its answer is no.
     pub const NO: u8 = 1;
+    /// How the command was called (clap's own).
+    pub const USAGE: u8 = 2;
     /// A policy stopped on data (`EX_DATAERR`).
     pub const DATA: u8 = 65;
     /// Something we depend on cannot be used (`EX_UNAVAILABLE`).

@@ -4,6 +4,8 @@
 //! command is a file here, a variant of [`Command`] and an arm of [`Cli::execute`].
 
 mod logging;
+mod offsets;
+mod run;
 mod validate;
 mod version;
 
@@ -35,7 +37,9 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  distributary run --config shop.yaml
   distributary validate --config shop.yaml
+  distributary offsets show --config shop.yaml
   distributary validate -c base.yaml -c production.yaml --deny-warnings
 
 Exit codes: 0 done, 1 the answer is no, 2 usage, 65 stopped on data, 69 a dependency cannot be
@@ -103,6 +107,10 @@ impl Global {
 pub enum Command {
     /// Check the configuration: every mistake at once, without network.
     Validate(validate::Validate),
+    /// Consume the topics and keep the stores in step, until SIGTERM.
+    Run(run::Run),
+    /// Show or reset the group's committed offsets.
+    Offsets(offsets::Offsets),
 }
 
 impl Cli {
@@ -112,6 +120,8 @@ impl Cli {
         self.global.logging.start();
         match self.command {
             Command::Validate(command) => command.execute(&self.global),
+            Command::Run(command) => command.execute(&self.global),
+            Command::Offsets(command) => command.execute(&self.global),
         }
     }
 }

@@ -65,12 +65,11 @@ impl Health {
             }
         }
         for (name, sink) in &*lock(&self.sinks) {
-            let why = match &*lock(&sink.state) {
-                SinkState::Reachable => continue,
-                SinkState::NotReached => String::from("not reached yet"),
-                SinkState::Outage(outage) => {
-                    format!("{}: {}", outage.kind.as_str(), outage.reason)
-                }
+            let state = lock(&sink.state);
+            let why = match state.refuses.as_ref().or(state.silent.as_ref()) {
+                Some(outage) => format!("{}: {}", outage.kind.as_str(), outage.reason),
+                None if state.reached => continue,
+                None => String::from("not reached yet"),
             };
             waiting_for.insert(format!("sink {name}"), why);
         }
@@ -100,26 +99,33 @@ impl GroupHealth {
     }
 }
 
-/// One sink of this process.
+/// One sink of this process: whether the store answers, and whether it takes writes. A read-only
+/// store does the one and not the other.
 #[derive(Default)]
 pub struct SinkHealth {
     state: Mutex<SinkState>,
 }
 
 #[derive(Default)]
-enum SinkState {
-    #[default]
-    NotReached,
-    Reachable,
-    Outage(Outage),
+struct SinkState {
+    reached: bool,
+    silent: Option<Outage>,
+    refuses: Option<Outage>,
 }
 
 impl SinkHealth {
-    /// The store went into an outage (`Some`), or answered (`None`).
-    pub fn outage(&self, outage: Option<&Outage>) {
-        *lock(&self.state) = outage
-            .cloned()
-            .map_or(SinkState::Reachable, SinkState::Outage);
+    /// The store was asked, and is silent (`Some`) or answered (`None`).
+    pub fn answers(&self, outage: Option<&Outage>) {
+        let mut state = lock(&self.state);
+        state.reached |= outage.is_none();
+        state.silent = outage.cloned();
+    }
+
+    /// Writes are refused (`Some`) or taken again (`None`).
+    pub fn writes(&self, outage: Option<&Outage>) {
+        let mut state = lock(&self.state);
+        state.reached |= outage.is_none();
+        state.refuses = outage.cloned();
     }
 }
 

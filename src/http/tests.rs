@@ -52,7 +52,7 @@ async fn readiness_says_what_is_missing_and_why() {
     assert_eq!((status, body.as_str()), (503, expected));
 
     group.joined(true);
-    sink.outage(Some(&Outage {
+    sink.answers(Some(&Outage {
         kind: OutageKind::Unreachable,
         reason: String::from("connection refused"),
     }));
@@ -64,7 +64,7 @@ async fn readiness_says_what_is_missing_and_why() {
     );
     assert!(!body.contains("group"), "{body}");
 
-    sink.outage(None);
+    sink.answers(None);
     let (status, body) = endpoint.get("/readyz").await;
     assert_eq!(
         (status, body.as_str()),

@@ -23,7 +23,7 @@ use prometheus::{
 };
 
 use family::Family;
-pub use observers::PipelineObserver;
+pub use observers::{PipelineObserver, SinkObserver};
 pub use pipeline::PipelineMetrics;
 pub use sink::SinkMetrics;
 

@@ -7,38 +7,50 @@ use std::time::Instant;
 use super::{PipelineMetrics, SinkMetrics};
 use crate::change::{ProjectionId, TableId};
 use crate::delivery::observer::Ended;
-use crate::http::GroupHealth;
+use crate::http::{GroupHealth, SinkHealth};
 use crate::sink::Outage;
 use crate::source::Partition;
 use crate::{delivery, pipeline};
 
-impl delivery::Observer for SinkMetrics {
+/// A sink's metrics and its share of the process's health.
+pub struct SinkObserver {
+    /// The counters.
+    pub metrics: SinkMetrics,
+    /// The sink's health.
+    pub health: Arc<SinkHealth>,
+}
+
+impl delivery::Observer for SinkObserver {
     fn applied(&mut self, table: TableId, committed_at_ms: i64) {
-        Self::applied(self, table, committed_at_ms);
+        self.metrics.applied(table, committed_at_ms);
     }
 
     fn ended(&mut self, projection: ProjectionId, ended: Ended, count: u64) {
         match ended {
-            Ended::Written => self.written(projection, count),
-            Ended::Stale => self.stale(projection, count),
-            Ended::DeadLettered => self.buried(projection, count),
+            Ended::Written => self.metrics.written(projection, count),
+            Ended::Stale => self.metrics.stale(projection, count),
+            Ended::DeadLettered => self.metrics.buried(projection, count),
         }
     }
 
     fn coalesced(&mut self, count: u64) {
-        Self::coalesced(self, count);
+        self.metrics.coalesced(count);
     }
 
     fn retried(&mut self, outage: &Outage, count: u64) {
-        Self::retried(self, outage, count);
+        self.metrics.retried(outage, count);
     }
 
     fn dead_lettered(&mut self, kind: &str) {
-        Self::dead_lettered(self, kind);
+        self.metrics.dead_lettered(kind);
+    }
+
+    fn outage(&mut self, outage: Option<&Outage>) {
+        self.health.writes(outage);
     }
 
     fn oldest(&mut self, oldest: &HashMap<TableId, i64>) {
-        Self::oldest(self, oldest);
+        self.metrics.oldest(oldest);
     }
 }
 

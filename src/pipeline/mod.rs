@@ -2,12 +2,14 @@
 //!
 //! The pipeline task owns all of that by value. Down goes data, up come acks only.
 
+pub mod assemble;
 pub mod budget;
 pub mod ledger;
 pub mod observer;
 pub mod start;
 
 mod drain;
+mod gate;
 mod intake;
 mod run;
 

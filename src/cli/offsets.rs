@@ -1,0 +1,313 @@
+//! `distributary offsets show|reset`: where the group stands, and sending a stopped group
+//! elsewhere, with the semantics and flag names of `kafka-consumer-groups`.
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Subcommand};
+use rdkafka::error::KafkaError;
+
+use super::{Global, refuse};
+use crate::config::{Config, Groups};
+use crate::error::exit;
+use crate::source::admin::{Admin, Standing, is_group_running};
+use crate::source::{CommitNote, NextOffset};
+
+/// Show or reset the group's committed offsets.
+#[derive(Debug, Args)]
+pub struct Offsets {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Where the group stands on each partition, and how far behind it is.
+    #[command(after_help = SHOW)]
+    Show(Which),
+    /// Send a stopped group elsewhere. A dry run until `--execute`.
+    #[command(after_help = RESET)]
+    Reset(Reset),
+}
+
+const SHOW: &str = "\
+Examples:
+  distributary offsets show --config shop.yaml
+  distributary offsets show --group shop.search --topic products-events";
+
+const RESET: &str = "\
+Examples:
+  distributary offsets reset --to-earliest --all-topics              # says what would happen
+  distributary offsets reset --to-earliest --all-topics --execute    # a replay in place
+  distributary offsets reset --topic orders-events --partition 2 --to-offset 1042 --execute
+  distributary offsets reset --topic orders-events --by-duration 2h --execute
+
+A replay in place brings back what is missing and never lets a row regress; a row that was deleted
+since may reappear until the replay reaches its delete.";
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The group, where `source.groups: per_sink` makes several. Default: `source.group`.
+    #[arg(long)]
+    group: Option<String>,
+    /// Only this topic. Repeatable.
+    #[arg(long, value_name = "TOPIC")]
+    topic: Vec<String>,
+    /// Only these partitions of the topic. Repeatable.
+    #[arg(long, requires = "topic", value_name = "NUMBER")]
+    partition: Vec<i32>,
+}
+
+#[derive(Debug, Args)]
+struct Reset {
+    #[command(flatten)]
+    which: Which,
+    /// Every topic of the configuration.
+    #[arg(long, conflicts_with = "topic", required_unless_present = "topic")]
+    all_topics: bool,
+    #[command(flatten)]
+    target: Target,
+    /// Do it.
+    #[arg(long)]
+    execute: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Target {
+    /// To the first offset still there.
+    #[arg(long)]
+    to_earliest: bool,
+    /// Past the last record: everything unread is skipped.
+    #[arg(long)]
+    to_latest: bool,
+    /// To this offset, brought into the log's bounds.
+    #[arg(long, value_name = "OFFSET")]
+    to_offset: Option<i64>,
+    /// By so many records forwards, or backwards if negative.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    shift_by: Option<i64>,
+    /// To the first record since this time, such as 2026-11-21T10:00:00.000Z.
+    #[arg(long, value_name = "TIME")]
+    to_datetime: Option<jiff::Timestamp>,
+    /// To the first record of the last so long, such as 2h or 3days.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    by_duration: Option<Duration>,
+}
+
+/// Why nothing was shown or changed.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("the configuration has no topic `{0}`; its topics are {1}")]
+    UnknownTopic(String, String),
+    #[error("{0}")]
+    Source(#[from] crate::source::SourceError),
+    #[error("no broker answered: {0}; are `source.brokers` right and reachable?")]
+    Kafka(#[from] KafkaError),
+    #[error("group `{0}` has {1} running members; stop every instance first, then reset")]
+    Running(String, usize),
+    #[error("topic `{0}` does not exist, or has no partition that was asked for")]
+    NoPartition(String),
+}
+
+impl Refusal {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownTopic(..) => exit::USAGE,
+            Self::Source(_) => exit::CONFIG,
+            Self::Kafka(_) => exit::UNAVAILABLE,
+            Self::Running(..) | Self::NoPartition(_) => exit::NO,
+        }
+    }
+}
+
+impl Offsets {
+    /// Shows or resets.
+    pub(super) fn execute(self, global: &Global) -> ExitCode {
+        let config = match global.load() {
+            Ok(config) => config,
+            Err(mistakes) => return refuse(&mistakes),
+        };
+        let done = match self.action {
+            Action::Show(which) => show(&config, &which),
+            Action::Reset(reset) => reset.run(&config),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(refusal) => {
+                eprintln!("error: {refusal}");
+                ExitCode::from(refusal.exit_code())
+            }
+        }
+    }
+}
+
+impl Which {
+    fn group(&self, config: &Config) -> String {
+        self.group
+            .clone()
+            .unwrap_or_else(|| config.source.group.clone())
+    }
+
+    fn standings(&self, config: &Config, admin: &Admin) -> Result<Vec<Standing>, Refusal> {
+        let known: Vec<&str> = config.tables.iter().map(|it| it.topic.as_str()).collect();
+        if let Some(unknown) = self.topic.iter().find(|it| !known.contains(&it.as_str())) {
+            return Err(Refusal::UnknownTopic(unknown.clone(), known.join(", ")));
+        }
+        let named: Vec<&str> = self.topic.iter().map(String::as_str).collect();
+        let topics = if named.is_empty() { known } else { named };
+        let mut standings = admin.standings(&topics)?;
+        if !self.partition.is_empty() {
+            standings.retain(|it| self.partition.contains(&it.partition));
+        }
+        let missing = self
+            .topic
+            .iter()
+            .find(|topic| !standings.iter().any(|it| it.topic == **topic));
+        match missing {
+            Some(topic) => Err(Refusal::NoPartition(topic.clone())),
+            None => Ok(standings),
+        }
+    }
+}
+
+fn show(config: &Config, which: &Which) -> Result<(), Refusal> {
+    let group = which.group(config);
+    let admin = Admin::new(&config.source, &group)?;
+    let standings = which.standings(config, &admin)?;
+    let members = admin.members(&group)?;
+    println!("group {group}: {members} running members");
+    if config.source.groups == Groups::PerSink && which.group.is_none() {
+        let groups: Vec<_> = config
+            .sinks
+            .keys()
+            .map(|it| format!("{group}.{it}"))
+            .collect();
+        println!(
+            "(`groups: per_sink`: see --group with one of {})",
+            groups.join(", ")
+        );
+    }
+    let width = standings
+        .iter()
+        .map(|it| it.topic.len())
+        .max()
+        .unwrap_or(0)
+        .max(5);
+    println!(
+        "{:width$}  PARTITION  {:>14}  {:>14}  {:>10}",
+        "TOPIC", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"
+    );
+    for it in standings {
+        let current = it.commit.as_ref().map(|commit| commit.next.get());
+        let lag = current.map(|next| (it.high - next).max(0));
+        let text = |number: Option<i64>| number.map_or("-".to_owned(), |it| it.to_string());
+        println!(
+            "{:width$}  {:>9}  {:>14}  {:>14}  {:>10}",
+            it.topic,
+            it.partition,
+            text(current),
+            it.high,
+            text(lag)
+        );
+    }
+    Ok(())
+}
+
+impl Reset {
+    fn run(&self, config: &Config) -> Result<(), Refusal> {
+        let group = self.which.group(config);
+        let admin = Admin::new(&config.source, &group)?;
+        let standings = self.which.standings(config, &admin)?;
+        let offsets = self.target.offsets(&admin, &standings)?;
+        let width = standings
+            .iter()
+            .map(|it| it.topic.len())
+            .max()
+            .unwrap_or(0)
+            .max(5);
+        println!(
+            "{:width$}  PARTITION  {:>14}  {:>14}",
+            "TOPIC", "CURRENT-OFFSET", "NEW-OFFSET"
+        );
+        let mut commits = Vec::with_capacity(standings.len());
+        for (standing, new) in standings.into_iter().zip(offsets) {
+            let new = new.clamp(standing.low, standing.high);
+            let current = standing
+                .commit
+                .as_ref()
+                .map_or("-".to_owned(), |it| it.next.get().to_string());
+            println!(
+                "{:width$}  {:>9}  {current:>14}  {new:>14}",
+                standing.topic, standing.partition
+            );
+            let note = note(config, &admin, &standing)?;
+            commits.push((standing, NextOffset::given(new), note));
+        }
+        if !self.execute {
+            println!("dry run: nothing was changed; add --execute to do it");
+            return Ok(());
+        }
+        let members = admin.members(&group)?;
+        if members > 0 {
+            return Err(Refusal::Running(group, members));
+        }
+        match admin.commit(&commits) {
+            Ok(()) => {
+                println!("group {group}: {} partitions reset", commits.len());
+                Ok(())
+            }
+            Err(error) if is_group_running(&error) => Err(Refusal::Running(group, 1)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The note of a reset: it belongs to the topic as it is and to the configured epoch; the last
+/// record below it is not known.
+fn note(config: &Config, admin: &Admin, standing: &Standing) -> Result<CommitNote, Refusal> {
+    let epoch = config
+        .tables
+        .iter()
+        .find(|it| it.topic == standing.topic)
+        .map_or(0, |it| it.epoch);
+    let partitions = admin.partitions(&standing.topic)?.len();
+    let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+    Ok(CommitNote {
+        epoch,
+        partitions,
+        last: None,
+    })
+}
+
+impl Target {
+    fn offsets(&self, admin: &Admin, standings: &[Standing]) -> Result<Vec<i64>, Refusal> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let since = self
+            .by_duration
+            .map(|ago| now.saturating_sub(ago).as_millis());
+        let since = since.and_then(|ms| i64::try_from(ms).ok());
+        if let Some(time) = self
+            .to_datetime
+            .map(jiff::Timestamp::as_millisecond)
+            .or(since)
+        {
+            return Ok(admin.at_time(standings, time)?);
+        }
+        let one = |it: &Standing| {
+            let current = it
+                .commit
+                .as_ref()
+                .map_or(it.low, |commit| commit.next.get());
+            match (self.to_offset, self.shift_by) {
+                (Some(offset), _) => offset,
+                (None, Some(by)) => current.saturating_add(by),
+                (None, None) if self.to_latest => it.high,
+                (None, None) => it.low,
+            }
+        };
+        Ok(standings.iter().map(one).collect())
+    }
+}

@@ -1,0 +1,155 @@
+//! `distributary run`: consume, project, acknowledge, commit, until asked to stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Global, refuse};
+use crate::config::Config;
+use crate::error::{Fatal, exit};
+use crate::http::{self, Health};
+use crate::metrics::Metrics;
+use crate::pipeline::assemble::Process;
+
+/// A poll loop that has not moved for so long beyond the drain is stuck.
+const STALL: Duration = Duration::from_secs(60);
+
+/// Consume the topics and keep the stores in step, until SIGTERM.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Run {
+    /// Begin although this projection's store would be refused as partial, changed or filled by
+    /// another group: you vouch for what it holds, or have sent the group back. Repeatable.
+    #[arg(long, value_name = "PROJECTION")]
+    adopt: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  distributary run --config shop.yaml
+  distributary run -c shop.yaml --adopt products-index    # after a replay in place";
+
+impl Run {
+    /// Runs until a signal or a reason to stop.
+    pub(super) fn execute(self, global: &Global) -> ExitCode {
+        let config = match global.load() {
+            Ok(config) => config,
+            Err(mistakes) => return refuse(&mistakes),
+        };
+        if let Some(unknown) = self.unknown(&config) {
+            eprintln!("error: --adopt {unknown}: the configuration has no such projection");
+            return ExitCode::from(exit::USAGE);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.run(Arc::new(config))),
+            Err(error) => {
+                eprintln!("error: cannot start the runtime: {error}");
+                ExitCode::from(exit::SOFTWARE)
+            }
+        }
+    }
+
+    fn unknown(&self, config: &Config) -> Option<&String> {
+        let known = |name: &&String| config.projections.iter().any(|it| it.name == **name);
+        self.adopt.iter().find(|name| !known(name))
+    }
+
+    async fn run(self, config: Arc<Config>) -> ExitCode {
+        let listener = match http::listen(config.listen).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!("{error}");
+                return ExitCode::from(exit::UNAVAILABLE);
+            }
+        };
+        let process = Process {
+            metrics: Arc::new(Metrics::new(&config.pipeline)),
+            health: Arc::new(Health::new(STALL + config.drain_timeout)),
+            stop: CancellationToken::new(),
+            adopted: self.adopt,
+            config,
+        };
+        let served = http::serve(
+            listener,
+            Arc::clone(&process.metrics),
+            Arc::clone(&process.health),
+            std::future::pending(),
+        );
+        tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the http endpoint has ended");
+            }
+        });
+        if let Err(error) = stop_on_signal(process.stop.clone()) {
+            tracing::error!(%error, "cannot listen for signals");
+            return ExitCode::from(exit::SOFTWARE);
+        }
+        finish(run_groups(&process).await)
+    }
+}
+
+/// Runs every group; the first that fails stops the others in order.
+async fn run_groups(process: &Process) -> Result<(), Fatal> {
+    let mut groups = JoinSet::new();
+    for (group, sinks) in process.groups() {
+        let process = process.clone();
+        tracing::info!(group, ?sinks, "starting");
+        groups.spawn(async move { process.run(&group, &sinks).await });
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = groups.join_next().await {
+        let ended = ended.unwrap_or_else(|error| Err(Fatal::Bug(error.to_string())));
+        if ended.is_err() {
+            process.stop.cancel();
+        }
+        outcome = outcome.and(ended);
+    }
+    outcome
+}
+
+fn finish(outcome: Result<(), Fatal>) -> ExitCode {
+    match outcome {
+        Ok(()) => {
+            tracing::info!("stopped; everything acknowledged is committed");
+            ExitCode::SUCCESS
+        }
+        Err(fatal) => {
+            let mut text = fatal.to_string();
+            let mut source = std::error::Error::source(&fatal);
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            tracing::error!(exit_code = fatal.exit_code(), "stopped: {text}");
+            ExitCode::from(fatal.exit_code())
+        }
+    }
+}
+
+/// The first SIGTERM or SIGINT asks for an orderly stop, the second does not wait.
+fn stop_on_signal(stop: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            let code = tokio::select! {
+                _ = terminate.recv() => exit::TERMINATED,
+                _ = interrupt.recv() => exit::INTERRUPTED,
+            };
+            if stop.is_cancelled() {
+                tracing::warn!("second signal: stopping at once");
+                std::process::exit(i32::from(code));
+            }
+            stop.cancel();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! Builds pipelines from the configuration: the only place that knows every part.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::SinkHandle;
+use super::gate::{Gate, NamedStore, Store};
+use super::run::{Pipeline, Wiring};
+use crate::change::{ProjectionId, TableId};
+use crate::config::{self, Batch, Config, Groups, ProjectionKind, Table};
+use crate::delivery::dead_letter::DeadLetters;
+use crate::delivery::{self, Projectors, Report, SinkTask, ToSink};
+use crate::error::Fatal;
+use crate::http::Health;
+use crate::metrics::{Metrics, PipelineObserver, SinkObserver};
+use crate::projector::Projector;
+use crate::projector::cache::CacheProjector;
+use crate::projector::document::DocumentProjector;
+use crate::sink::elasticsearch::{DocumentProjection, Elasticsearch};
+use crate::sink::redis::RedisSink;
+use crate::sink::{Sink, SinkError};
+use crate::source::reread::Reader;
+use crate::source::{self, Fence, settings};
+use crate::template::TemplateError;
+
+/// How often a store is asked whether it answers, for readiness.
+const PING: Duration = Duration::from_secs(5);
+
+/// What all pipelines of a process share.
+#[derive(Clone)]
+pub struct Process {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// What liveness and readiness answer from.
+    pub health: Arc<Health>,
+    /// Asks for an orderly stop.
+    pub stop: CancellationToken,
+    /// Projections whose state the operator vouches for.
+    pub adopted: Vec<String>,
+}
+
+impl Process {
+    /// The consumer groups and the sinks behind each (D1).
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
+        let source = &self.config.source;
+        let sinks = self.config.sinks.keys().cloned();
+        match source.groups {
+            Groups::Shared => BTreeMap::from([(source.group.clone(), sinks.collect())]),
+            Groups::PerSink => sinks
+                .map(|sink| (format!("{}.{sink}", source.group), vec![sink]))
+                .collect(),
+        }
+    }
+
+    /// Runs one group until it is asked to stop.
+    ///
+    /// # Errors
+    /// [`Fatal`]
+    pub async fn run(&self, group: &str, sinks: &[String]) -> Result<(), Fatal> {
+        let settings = settings::consumer(&self.config.source, group)?;
+        let fence = Arc::new(Fence::new(settings::session_timeout(&settings)));
+        let (report_to, reports) = mpsc::unbounded_channel();
+        let parts = Parts::new(self, group, Arc::clone(&fence), report_to)?;
+        let mut handles = Vec::new();
+        let mut stores = Vec::new();
+        for name in sinks {
+            let (handle, store) = parts.sink(handles.len(), name)?;
+            handles.push(handle);
+            stores.push(store);
+        }
+        self.watch(&stores);
+        let gate = Gate {
+            config: Arc::clone(&self.config),
+            group: group.to_owned(),
+            stores,
+            adopted: self.adopted.clone(),
+        };
+        let unstarted = tokio::select! {
+            passed = gate.pass() => passed?,
+            () = self.stop.cancelled() => return Ok(()),
+        };
+        let (first_commit, committed) = oneshot::channel();
+        tokio::spawn(async move {
+            if committed.await.is_ok()
+                && let Err(error) = unstarted.start().await
+            {
+                tracing::warn!(%error, "the stores' markers were not brought up to date; the next start does it");
+            }
+        });
+        let source = source::spawn(&self.config.source, group, Arc::clone(&parts.tables), fence)?;
+        let wiring = Wiring {
+            tables: Arc::clone(&parts.tables),
+            sinks: handles,
+            source,
+            reports,
+            report_to: parts.report_to.clone(),
+            dead_letters: parts.dead_letters.clone(),
+            budget: self.config.budget,
+            drain_timeout: self.config.drain_timeout,
+            observer: Box::new(PipelineObserver {
+                metrics: self.metrics.pipeline(&self.config, group),
+                health: self.health.group(group),
+            }),
+            first_commit: Some(first_commit),
+            stop: self.stop.clone(),
+        };
+        Pipeline::new(wiring).run().await
+    }
+
+    /// Asks each store now and then whether it answers, for readiness.
+    fn watch(&self, stores: &[NamedStore]) {
+        for (name, store) in stores.iter().cloned() {
+            let health = self.health.sink(&name);
+            tokio::spawn(async move {
+                loop {
+                    match store.ping().await {
+                        Ok(()) => health.answers(None),
+                        Err(SinkError::Outage(outage)) => health.answers(Some(&outage)),
+                        // Said where it stops the process.
+                        Err(SinkError::Refused(_) | SinkError::Fatal(_)) => {}
+                    }
+                    tokio::time::sleep(PING).await;
+                }
+            });
+        }
+    }
+}
+
+/// What the sink tasks of one group share.
+struct Parts<'a> {
+    process: &'a Process,
+    tables: Arc<[Table]>,
+    projections: Arc<[String]>,
+    fence: Arc<Fence>,
+    reader: Reader,
+    dead_letters: DeadLetters,
+    report_to: mpsc::UnboundedSender<Report>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(
+        process: &'a Process,
+        group: &str,
+        fence: Arc<Fence>,
+        report_to: mpsc::UnboundedSender<Report>,
+    ) -> Result<Self, Fatal> {
+        let config = &process.config;
+        process.health.group(group);
+        let tables: Arc<[Table]> = config.tables.clone().into();
+        let source = Arc::new(config.source.clone());
+        let reader = Reader::new(Arc::clone(&source), Arc::clone(&tables));
+        let dead_letters = DeadLetters::new(
+            &config.pipeline,
+            &source,
+            Arc::clone(&tables),
+            &config.on_poison,
+            reader.clone(),
+        )?;
+        let projections = config
+            .projections
+            .iter()
+            .map(|it| it.name.clone())
+            .collect();
+        Ok(Self {
+            process,
+            tables,
+            projections,
+            fence,
+            reader,
+            dead_letters,
+            report_to,
+        })
+    }
+
+    fn sink(&self, index: usize, name: &str) -> Result<(SinkHandle, NamedStore), Fatal> {
+        let store = |error: SinkError| Fatal::Store {
+            sink: name.to_owned(),
+            reason: error.to_string(),
+        };
+        match &self.process.config.sinks[name] {
+            config::Sink::Elasticsearch(it) => {
+                let sink = Elasticsearch::new(it, &self.documents(name)).map_err(store)?;
+                let projectors = self.projectors(name, |id, table, kind| match kind {
+                    ProjectionKind::Document(it) => Some(DocumentProjector::new(id, table, it)),
+                    _ => None,
+                })?;
+                Ok(self.spawn(index, name, sink, projectors, it.batch, it.in_flight))
+            }
+            config::Sink::Redis(it) => {
+                let sink = RedisSink::new(it).map_err(store)?;
+                let projectors = self.projectors(name, |id, table, kind| match kind {
+                    ProjectionKind::Cache(it) => Some(CacheProjector::new(id, it, table)),
+                    _ => None,
+                })?;
+                Ok(self.spawn(index, name, sink, projectors, it.batch, 1))
+            }
+            config::Sink::Neo4j(_) => Err(Fatal::Store {
+                sink: name.to_owned(),
+                reason: "not there yet".to_owned(),
+            }),
+        }
+    }
+
+    fn documents(&self, sink: &str) -> Vec<DocumentProjection<'_>> {
+        let projections = (0..)
+            .map(ProjectionId)
+            .zip(&self.process.config.projections);
+        projections
+            .filter_map(|(id, it)| match &it.kind {
+                ProjectionKind::Document(document) if it.sink == sink => Some(DocumentProjection {
+                    id,
+                    name: &it.name,
+                    table: &self.process.config.table(document.from).name,
+                    document,
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The projectors of a sink, made by `make` from each of its projections.
+    fn projectors<P: Projector>(
+        &self,
+        sink: &str,
+        make: impl Fn(ProjectionId, &str, &ProjectionKind) -> Option<Result<P, TemplateError>>,
+    ) -> Result<Vec<(TableId, ProjectionId, P)>, Fatal> {
+        let mut made = Vec::new();
+        for (index, projection) in (0..).zip(&self.process.config.projections) {
+            let Some(table) = projection.kind.from().filter(|_| projection.sink == sink) else {
+                continue;
+            };
+            let id = ProjectionId(index);
+            let name = &self.tables[usize::from(table.0)].name;
+            if let Some(projector) = make(id, name, &projection.kind) {
+                let projector = projector.map_err(|error| Fatal::Store {
+                    sink: sink.to_owned(),
+                    reason: format!("projection `{}`: {error}", projection.name),
+                })?;
+                made.push((table, id, projector));
+            }
+        }
+        Ok(made)
+    }
+
+    fn spawn<P, S>(
+        &self,
+        index: usize,
+        name: &str,
+        sink: S,
+        projectors: Vec<(TableId, ProjectionId, P)>,
+        batch: Batch,
+        in_flight: usize,
+    ) -> (SinkHandle, NamedStore)
+    where
+        P: Projector,
+        S: Sink<Mutation = P::Mutation>,
+    {
+        let mut wants = vec![false; self.tables.len()];
+        projectors
+            .iter()
+            .for_each(|(table, ..)| wants[usize::from(table.0)] = true);
+        let (inbox_in, inbox) = mpsc::unbounded_channel::<ToSink>();
+        let sink = Arc::new(sink);
+        let store: Arc<dyn Store> = Arc::<S>::clone(&sink);
+        let wiring = delivery::Wiring {
+            index,
+            name: name.to_owned(),
+            sink,
+            projectors: Arc::new(Projectors::new(self.tables.len(), projectors)),
+            batch,
+            in_flight,
+            fence: Arc::clone(&self.fence),
+            dead_letters: self.dead_letters.clone(),
+            reader: self.reader.clone(),
+            tables: Arc::clone(&self.tables),
+            projections: Arc::clone(&self.projections),
+            observer: Box::new(SinkObserver {
+                metrics: self.process.metrics.sink(&self.process.config, name),
+                health: self.process.health.sink(name),
+            }),
+            inbox,
+            reports: self.report_to.clone(),
+        };
+        tokio::spawn(SinkTask::new(wiring).run());
+        (
+            SinkHandle {
+                name: name.to_owned(),
+                wants,
+                inbox: inbox_in,
+            },
+            (name.to_owned(), store),
+        )
+    }
+}

@@ -1,0 +1,205 @@
+//! What happens before a group may begin: every store is prepared, its markers are held against
+//! the group's commits (D15), and afterwards they are brought up to date.
+//!
+//! A store or a broker that is away is waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::start::{Expected, Verdict, decide};
+use crate::change::ProjectionId;
+use crate::config::{Config, ProjectionKind, Table};
+use crate::error::Fatal;
+use crate::sink::{Found, Marker, Sink, SinkError};
+use crate::source::admin::Admin;
+
+/// How long to wait before a store or broker that is away is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A store seen without its mutations.
+pub(super) trait Store: Send + Sync {
+    fn prepare(&self) -> BoxFuture<'_, Result<Vec<Found>, SinkError>>;
+    fn mark<'a>(&'a self, marker: &'a Marker) -> BoxFuture<'a, Result<(), SinkError>>;
+    fn ping(&self) -> BoxFuture<'_, Result<(), SinkError>>;
+}
+
+impl<S: Sink> Store for S {
+    fn prepare(&self) -> BoxFuture<'_, Result<Vec<Found>, SinkError>> {
+        Box::pin(Sink::prepare(self))
+    }
+
+    fn mark<'a>(&'a self, marker: &'a Marker) -> BoxFuture<'a, Result<(), SinkError>> {
+        Box::pin(Sink::mark(self, marker))
+    }
+
+    fn ping(&self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(Sink::ping(self))
+    }
+}
+
+/// A store and its name.
+pub(super) type NamedStore = (String, Arc<dyn Store>);
+
+/// The gate of one group.
+pub(super) struct Gate {
+    pub(super) config: Arc<Config>,
+    pub(super) group: String,
+    pub(super) stores: Vec<NamedStore>,
+    /// Projections whose state the operator vouches for (`--adopt`).
+    pub(super) adopted: Vec<String>,
+}
+
+/// Markers to be written again as started, after the group's first commit.
+pub(super) struct Unstarted(Vec<(NamedStore, Marker)>);
+
+impl Gate {
+    /// Comes back when the group may begin.
+    pub(super) async fn pass(&self) -> Result<Unstarted, Fatal> {
+        let mut unstarted = Vec::new();
+        for store in &self.stores {
+            let found = patiently(&store.0, || store.1.prepare()).await?;
+            for found in found {
+                if let Some(marker) = self.admit(&found).await? {
+                    patiently(&store.0, || store.1.mark(&marker)).await?;
+                    unstarted.push((store.clone(), marker));
+                }
+            }
+        }
+        Ok(Unstarted(unstarted))
+    }
+
+    /// The marker to write before the group begins, if any.
+    async fn admit(&self, found: &Found) -> Result<Option<Marker>, Fatal> {
+        let projections = &self.config.projections;
+        let Some(index) = projections
+            .iter()
+            .position(|it| it.name == found.projection)
+        else {
+            return Ok(None);
+        };
+        let id = ProjectionId(u16::try_from(index).expect("validation bounds projections"));
+        let expected = Expected {
+            projection: found.projection.clone(),
+            group: self.group.clone(),
+            fingerprint: self.config.fingerprint(id),
+            has_commits: self.has_commits(id).await?,
+        };
+        let adopted = self.adopted.contains(&found.projection);
+        let verdict = if adopted {
+            Ok(Verdict::Begin)
+        } else {
+            decide(&expected, found)
+        };
+        match verdict.map_err(Fatal::Mismatch)? {
+            Verdict::GoOn => Ok(None),
+            Verdict::Begin => Ok(Some(Marker {
+                pipeline: self.config.pipeline.clone(),
+                group: expected.group,
+                projection: expected.projection,
+                fingerprint: expected.fingerprint,
+                started: false,
+            })),
+        }
+    }
+
+    /// Whether the group has committed anything on the topics that feed the projection.
+    async fn has_commits(&self, id: ProjectionId) -> Result<bool, Fatal> {
+        let topics = self.topics(id);
+        loop {
+            let (source, group) = (self.config.source.clone(), self.group.clone());
+            let topics = topics.clone();
+            let asked = tokio::task::spawn_blocking(move || {
+                let admin = Admin::new(&source, &group)?;
+                let mut any = false;
+                for topic in topics {
+                    let partitions = admin.partitions(&topic);
+                    let commits = partitions.and_then(|it| admin.commits(&topic, &it));
+                    match commits {
+                        Ok(commits) => any |= commits.iter().any(Option::is_some),
+                        Err(error) => return Ok(Err(error)),
+                    }
+                }
+                Ok(Ok(any))
+            });
+            match asked.await.map_err(|error| Fatal::Bug(error.to_string()))? {
+                Err(error) => return Err(Fatal::Source(error)),
+                Ok(Ok(any)) => return Ok(any),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "waiting for the brokers to say what the group has committed");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn topics(&self, id: ProjectionId) -> Vec<String> {
+        let config = &self.config;
+        let table_topic = |table: &Table| table.topic.clone();
+        match &config.projection(id).kind {
+            // A derived relationship follows from others, whose topics are those of its steps.
+            ProjectionKind::Derived(derived) => {
+                let steps = config.projections.iter().filter_map(|it| match &it.kind {
+                    ProjectionKind::Relationship(step)
+                        if derived.path.iter().any(|it| it.kind == step.kind) =>
+                    {
+                        Some(table_topic(config.table(step.from)))
+                    }
+                    _ => None,
+                });
+                steps.collect()
+            }
+            kind => kind
+                .from()
+                .map(|id| table_topic(config.table(id)))
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
+impl Unstarted {
+    /// Says in the stores that the group's commits are there. Nothing breaks when the process ends
+    /// before this: the next start finds commits and begins likewise.
+    pub(super) async fn start(self) -> Result<(), Fatal> {
+        for ((name, store), mut marker) in self.0 {
+            marker.started = true;
+            patiently(&name, || store.mark(&marker)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn patiently<'a, T>(
+    name: &str,
+    ask: impl Fn() -> BoxFuture<'a, Result<T, SinkError>>,
+) -> Result<T, Fatal> {
+    let mut told = false;
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(SinkError::Outage(outage)) => {
+                if !told {
+                    told = true;
+                    let (kind, reason) = (outage.kind.as_str(), outage.reason);
+                    tracing::warn!(sink = name, kind, reason, "waiting for the store");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(SinkError::Refused(rejection)) => {
+                let reason = format!("{}: {}", rejection.kind, rejection.reason);
+                return Err(Fatal::Store {
+                    sink: name.to_owned(),
+                    reason,
+                });
+            }
+            Err(SinkError::Fatal(reason)) => {
+                return Err(Fatal::Store {
+                    sink: name.to_owned(),
+                    reason,
+                });
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 // What the helpers of a test expect, they say by failing.
 #![allow(clippy::unwrap_used)]
 
+mod cli;
 mod elasticsearch;
 mod redis;
 mod support;

@@ -136,3 +136,15 @@ fn refuse(mistakes: &Mistakes) -> ExitCode {
         exit::CONFIG
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+}

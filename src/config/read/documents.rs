@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::merged::{Node, Say};
+use super::super::mistake::did_you_mean;
 use super::super::{Document, Field, IndexSettings, ProjectionKind};
 use crate::change::TableId;
 
@@ -75,14 +76,15 @@ fn index_settings(node: &Node<'_>) -> Option<IndexSettings> {
             return None;
         }
     };
+    let known = ["settings", "mappings", "aliases"];
     for name in content.as_object().into_iter().flat_map(|it| it.keys()) {
-        if name != "settings" && name != "mappings" {
-            let path = path.display();
+        if !known.contains(&name.as_str()) {
+            let (path, hint) = (path.display(), did_you_mean(name, known));
             node.refuse(
                 Say::from(format!(
-                    "`{name}` in the index settings {path} is neither `settings` nor `mappings`"
+                    "`{name}` in {path} is nothing that an index is created with{hint}"
                 ))
-                .help("the alias is the projection's `index.alias`; distributary creates it"),
+                .help("known there: settings, mappings, aliases"),
             );
         }
     }

@@ -167,12 +167,12 @@ fn a_file_that_is_not_there_is_a_mistake_and_not_an_empty_file() {
 }
 
 #[test]
-fn index_settings_hold_settings_and_mappings_only() {
+fn index_settings_hold_what_an_index_is_created_with() {
     let directory = tempfile::tempdir().unwrap();
     write(
         directory.path(),
         "products.json",
-        r#"{"settings": {}, "aliases": {}}"#,
+        r#"{"settings": {}, "mapings": {}}"#,
     );
     let text = shop_with(
         "{alias: products}",
@@ -182,9 +182,7 @@ fn index_settings_hold_settings_and_mappings_only() {
     let mistakes = load(&inputs(&[&file], &[], &[])).unwrap_err();
     assert_eq!(mistakes.0.len(), 1, "{mistakes}");
     assert!(
-        mistakes.0[0]
-            .message
-            .starts_with("`aliases` in the index settings"),
+        mistakes.0[0].message.ends_with("did you mean `mappings`?"),
         "{mistakes}"
     );
 }

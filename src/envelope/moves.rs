@@ -4,26 +4,39 @@
 //! only under full identity). Debezium then writes for one of the keys, all with one `txId`: the
 //! `c` of the row that moved in, the `d` of the row that moved out, and its tombstone. Applied in
 //! that order they would delete a live row. The `before` image of the `d` tells: it is not the row
-//! that moved in. A row that moves in and out again in one transaction (by way of a temporary key)
-//! looks the same but for that image, so headers alone could not tell.
+//! that moved in. Headers cannot tell: a row that moves in and out again in one transaction (by way
+//! of a temporary key) has the same ones, and its `d` must be applied.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::change::Op;
+
+/// Rows of one transaction that are remembered, at 32 bytes each. Beyond it only rows that changed
+/// their key are: bulk loads insert many, and rarely where another row still is.
+const INSERTS_KEPT: usize = 4_096;
 
 /// The memory of one partition. Feed it every record of the partition in order, by decoding with
 /// it; after an assignment some records before the committed offset too, whose changes are dropped.
 #[derive(Debug, Default)]
 pub struct KeyMoves {
-    /// The transaction that the rows below moved in.
+    /// The transaction that the rows below came in.
     tx_id: Option<u64>,
-    /// The key's record text, and the fingerprint of the row that moved in to it.
-    moved_in: HashMap<Arc<String>, u64>,
+    /// By the hash of a key's text: the row that took the key in this transaction.
+    residents: HashMap<u64, Fingerprint, RandomState>,
     hasher: RandomState,
     /// The key of the `d` that was the record before this one.
     deleted: Option<Arc<String>>,
+}
+
+/// A row image's columns and their text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fingerprint {
+    columns: usize,
+    text: u64,
 }
 
 /// What the memory asks about a record of a row.
@@ -35,9 +48,9 @@ pub(super) struct Seen<'a> {
     pub(super) tx_id: Option<u64>,
     /// Whether the row had another key before.
     pub(super) moved: bool,
-    /// The text of the images' columns, where they can be trusted.
-    pub(super) before: Option<&'a str>,
-    pub(super) after: Option<&'a str>,
+    /// How many columns the images have, and the text of these; only where they can be trusted.
+    pub(super) before: Option<(usize, &'a str)>,
+    pub(super) after: Option<(usize, &'a str)>,
 }
 
 impl KeyMoves {
@@ -52,34 +65,37 @@ impl KeyMoves {
         self.deleted = (seen.op == Op::Delete).then(|| Arc::clone(seen.key));
         if seen.tx_id.is_some() && seen.tx_id != self.tx_id {
             self.tx_id = seen.tx_id;
-            self.moved_in.clear();
+            self.residents.clear();
         }
-        if seen.op == Op::Create && seen.moved {
-            if let Some(after) = seen.after {
-                let image = self.hasher.hash_one(after);
-                self.moved_in.insert(Arc::clone(seen.key), image);
-            }
+        let comes = seen.op == Op::Create && seen.after.is_some();
+        if self.residents.is_empty() && !comes {
             return false;
         }
-        self.moved_in.contains_key(&**seen.key) && self.is_another_row(seen)
+        let key = self.hasher.hash_one(&**seen.key);
+        let resident = self.residents.get(&key).copied();
+        let leaves = match (resident, self.fingerprint(seen.before)) {
+            // Images of different columns (the table was altered meanwhile) cannot be compared.
+            (Some(resident), Some(old)) => resident.columns == old.columns && resident != old,
+            _ => false,
+        };
+        if !leaves {
+            match self.fingerprint(seen.after) {
+                None => drop(self.residents.remove(&key)),
+                Some(new) => {
+                    let room = seen.moved || self.residents.len() < INSERTS_KEPT;
+                    if resident.is_some() || (comes && room) {
+                        self.residents.insert(key, new);
+                    }
+                }
+            }
+        }
+        leaves
     }
 
-    fn is_another_row(&mut self, seen: &Seen<'_>) -> bool {
-        let image = |text: Option<&str>| text.map(|text| self.hasher.hash_one(text));
-        let (before, after) = (image(seen.before), image(seen.after));
-        let resident = self.moved_in.get(&**seen.key).copied();
-        let another = before.is_some() && before != resident;
-        match (another, after) {
-            // The row that moved in was changed: it is still the one that lives here.
-            (false, Some(after)) => {
-                self.moved_in.insert(Arc::clone(seen.key), after);
-            }
-            // One of the two has gone, so the other one is alone here.
-            (_, None) => {
-                self.moved_in.remove(&**seen.key);
-            }
-            (true, Some(_)) => {}
-        }
-        another
+    fn fingerprint(&self, image: Option<(usize, &str)>) -> Option<Fingerprint> {
+        image.map(|(columns, text)| Fingerprint {
+            columns,
+            text: self.hasher.hash_one(text),
+        })
     }
 }

@@ -52,10 +52,11 @@ impl From<serde_json::Error> for Problem {
 }
 
 impl Image {
-    /// The text from the first column's value to the end of the last one's.
-    pub(super) fn extent<'t>(&self, text: &'t str) -> Option<&'t str> {
+    /// How many columns, and the text from the first one's value to the end of the last one's.
+    pub(super) fn extent<'t>(&self, text: &'t str) -> Option<(usize, &'t str)> {
         let (first, last) = (self.cells.first()?, self.cells.last()?);
-        text.get(first.range().start..last.range().end)
+        let text = text.get(first.range().start..last.range().end)?;
+        Some((self.cells.len(), text))
     }
 
     /// The row. `partial`: placeholders for unchanged TOASTed values can occur (D5).

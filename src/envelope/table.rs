@@ -112,14 +112,17 @@ impl Table {
         let key_bytes = record.key.ok_or_else(no_key)?;
         let key_text = Arc::new(super::text(Part::Key, key_bytes)?);
         let key = self.keys.read_text(&self.name, &key_text)?;
-        let extent = |image: Option<&Image>| image.and_then(|image| image.extent(&text));
+        let trusted = |image: &Option<Image>| match image {
+            Some(image) if self.full_identity => image.extent(&text),
+            _ => None,
+        };
         let seen = Seen {
             op: located.op,
             key: &key_text,
             tx_id: located.tx_id,
-            moved: self.full_identity && record.old_key.is_some(),
-            before: extent(located.before.as_ref()),
-            after: extent(located.after.as_ref()),
+            moved: record.old_key.is_some(),
+            before: trusted(&located.before),
+            after: trusted(&located.after),
         };
         if moves.row_has_left(&seen) {
             return Ok(Decoded::Ignored(Ignored::KeyTaken));

@@ -182,7 +182,9 @@ const TOAST: &str = "
 const SWAP: &str = "
     INSERT INTO swapped VALUES (1, 'a'), (2, 'b'), (5, 'e');
     BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE swapped SET id = 3 - id WHERE id < 3; COMMIT;
-    BEGIN; UPDATE swapped SET id = 6 WHERE id = 5; UPDATE swapped SET id = 7 WHERE id = 6; COMMIT;";
+    BEGIN; UPDATE swapped SET id = 6 WHERE id = 5; UPDATE swapped SET id = 7 WHERE id = 6; COMMIT;
+    BEGIN; SET CONSTRAINTS ALL DEFERRED; INSERT INTO swapped VALUES (7, 'f');
+    DELETE FROM swapped WHERE name = 'e'; COMMIT;";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unchanged_large_values_and_moved_keys_are_recognised() {
@@ -204,11 +206,12 @@ async fn unchanged_large_values_and_moved_keys_are_recognised() {
                 let mut large = row(index).columns().filter(|(name, _)| name.contains('_'));
                 assert!(large.all(|(_, value)| value == Value::Unavailable));
             }
-            let records = capture.records(mode, "swapped", 15).await;
+            let records = capture.records(mode, "swapped", 18).await;
             let left = applied(&changes(table("swapped", &["id"]), records));
             let name = |id: i64| left[&id]["name"].as_deref();
             assert_eq!(left.keys().collect::<Vec<_>>(), [&1, &2, &7]);
             assert_eq!((name(1), name(2)), (Some("\"b\""), Some("\"a\"")));
+            assert_eq!(name(7), Some("\"f\""));
         }
     })
     .await;

@@ -60,3 +60,25 @@ fn a_row_that_stays_after_a_swap_can_be_deleted_later() {
     ];
     assert_eq!(applied(&swap_then_delete), [Op::Create, Op::Delete]);
 }
+
+#[test]
+fn a_row_inserted_where_another_one_still_is_survives_its_leaving() {
+    let taken = [
+        ("c", "null", A, None),
+        ("d", B, "null", None),
+        ("", "", "", None),
+        // The connector was restarted and says it again.
+        ("d", B, "null", None),
+        ("", "", "", None),
+    ];
+    assert_eq!(applied(&taken), [Op::Create]);
+}
+
+#[test]
+fn a_row_that_is_inserted_and_deleted_again_is_gone() {
+    let changed = r#"{"id":2,"name":"a","added":null}"#;
+    for before in [A, changed] {
+        let passing = [("c", "null", A, None), ("d", before, "null", None)];
+        assert_eq!(applied(&passing), [Op::Create, Op::Delete], "{before}");
+    }
+}

@@ -36,7 +36,13 @@ pub(super) fn compose(kind: Kind, shop: &mut Shop, random: &mut Random) -> Optio
         Kind::RekeyUser => {
             let new = shop.new_key(random);
             shop.rekey_user(id, new);
-            statement!("UPDATE public.users SET id = $2 WHERE id = $1", id, new)
+            // `users` has the default replica identity, under which a key change does not carry a
+            // wide name that stays as it is. A shop that wants its copies whole writes it again.
+            statement!(
+                "UPDATE public.users SET id = $2, name = name || '' WHERE id = $1",
+                id,
+                new
+            )
         }
         Kind::RemoveUser => {
             shop.remove_user(id);

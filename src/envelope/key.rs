@@ -28,6 +28,8 @@ pub(super) struct KeyReader {
     /// For each key column the position among those fields.
     positions: Vec<usize>,
     schemas: Schemas,
+    /// Whether the last record key had a schema.
+    wrapped: bool,
 }
 
 impl KeyReader {
@@ -41,38 +43,56 @@ impl KeyReader {
             expected: Shape::new(columns.iter().map(String::as_str)),
             positions: (0..columns.len()).collect(),
             schemas: Schemas::default(),
+            wrapped: false,
         }
     }
 
     /// The row of the key columns.
-    pub(super) fn read(&mut self, table: &TableName, key: Vec<u8>) -> Result<Row, DecodeError> {
-        let key = Arc::new(text(Part::Key, key)?);
-        self.read_text(table, &key)
-    }
-
-    /// As [`Self::read`], of a text that the caller keeps.
-    pub(super) fn read_text(
+    pub(super) fn read(
         &mut self,
         table: &TableName,
         key: &Arc<String>,
     ) -> Result<Row, DecodeError> {
+        let (columns, wrapped) = self.parse(table, key)?;
+        self.wrapped = wrapped;
+        self.row(table, key, &columns)
+    }
+
+    /// The row of the key that a header of the last record names. Headers have a converter of their
+    /// own, whose default writes no schema and not always JSON: a hint that may be unreadable.
+    pub(super) fn read_header(&mut self, table: &TableName, key: Vec<u8>) -> Option<Row> {
+        let key = Arc::new(text(Part::Key, key).ok()?);
+        let (columns, wrapped) = self.parse(table, &key).ok()?;
+        self.wrapped |= wrapped;
+        self.row(table, &key, &columns).ok()
+    }
+
+    /// The columns of the key and whether they have a schema, which is the current one then.
+    fn parse(&mut self, table: &TableName, key: &str) -> Result<(Columns, bool), DecodeError> {
         if has_lone_surrogate(key) {
             return Err(DecodeError::LoneSurrogate(Part::Key));
         }
         let recognised = self.schemas.recognise(key);
-        let mut wrapped = recognised.is_some();
-        let mut columns = self.columns(table, (key, recognised.unwrap_or(key)))?;
-        if let Some(wrapper) = wrapper(key, &columns) {
-            self.schemas.learn(key, wrapper, Part::Key)?;
-            columns = self.columns(table, (key, wrapper.1))?;
-            wrapped = true;
-        }
+        let columns = self.columns(table, (key, recognised.unwrap_or(key)))?;
+        let Some(wrapper) = wrapper(key, &columns) else {
+            return Ok((columns, recognised.is_some()));
+        };
+        self.schemas.learn(key, wrapper, Part::Key)?;
+        Ok((self.columns(table, (key, wrapper.1))?, true))
+    }
+
+    fn row(
+        &mut self,
+        table: &TableName,
+        key: &Arc<String>,
+        columns: &Columns,
+    ) -> Result<Row, DecodeError> {
         if let Some(names) = &columns.names {
             refuse_duplicates(names, Part::Key)?;
             self.positions = self.locate(table, names)?;
             self.expected = Shape::new(names.iter().map(String::as_str));
         }
-        let types = match wrapped {
+        let types = match self.wrapped {
             true => self.schemas.types(&self.known),
             false => None,
         };

@@ -12,7 +12,7 @@ use super::rows::Image;
 use super::schema::Schemas;
 use super::shapes::{Known, Shapes};
 use super::{Decoded, Ignored, Input, TableName, text};
-use crate::change::{Change, Op, Row, TableId, Version};
+use crate::change::{Change, Op, TableId, Version};
 use crate::config;
 
 /// The decoder of one table's topic.
@@ -87,7 +87,8 @@ impl Table {
         if deleted.is_some_and(|deleted| deleted.as_bytes() == key) {
             return Ok(Decoded::Ignored(Ignored::Tombstone));
         }
-        let key = self.keys.read(&self.name, key)?;
+        let key = Arc::new(text(Part::Key, key)?);
+        let key = self.keys.read(&self.name, &key)?;
         Ok(Decoded::Change(Change {
             table: self.id,
             op: Op::Delete,
@@ -111,7 +112,7 @@ impl Table {
         };
         let key_bytes = record.key.ok_or_else(no_key)?;
         let key_text = Arc::new(super::text(Part::Key, key_bytes)?);
-        let key = self.keys.read_text(&self.name, &key_text)?;
+        let key = self.keys.read(&self.name, &key_text)?;
         let trusted = |image: &Option<Image>| match image {
             Some(image) if self.full_identity => image.extent(&text),
             _ => None,
@@ -129,7 +130,8 @@ impl Table {
         }
         // Only here can Postgres have left a value out (D5).
         let partial = located.op == Op::Update || record.old_key.is_some();
-        let moved_from = record.old_key.and_then(|key| self.old_key(key));
+        let header = record.old_key;
+        let moved_from = header.and_then(|key| self.keys.read_header(&self.name, key));
         let row = |image: Option<Image>, partial| {
             let row = image.map(|image| image.row(&text, partial));
             row.transpose()
@@ -144,12 +146,6 @@ impl Table {
             version: Version::new(self.epoch, record.offset),
             committed_at_ms: located.committed_at_ms.unwrap_or(record.timestamp_ms),
         }))
-    }
-
-    /// The header's form follows the connector's `header.converter`, whose default is not always
-    /// JSON: a hint that may be unreadable, without which a change is still right.
-    fn old_key(&mut self, key: Vec<u8>) -> Option<Row> {
-        self.keys.read(&self.name, key).ok()
     }
 
     fn content(&mut self, text: &str) -> Result<Content, DecodeError> {

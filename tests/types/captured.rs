@@ -170,3 +170,15 @@ fn keys_that_rows_swap_or_pass_through_leave_the_right_rows() {
         assert_eq!(names, [(1, Some("\"b\"")), (7, Some("\"e\""))], "{mode}");
     }
 }
+
+#[test]
+fn the_old_key_of_a_header_without_schema_has_the_record_keys_types() {
+    let key = ["a", "b", "c", "d", "e"];
+    let mut records = records("typed_key.precise");
+    records[0].old_key = Some(
+        r#"{"a":17424,"b":"00112233-4455-6677-8899-aabbccddeeff","c":"BM4=","d":"k \"q\"","e":1562639337123456}"#.into(),
+    );
+    let change = changes(table("typed_key", &key), records).remove(0);
+    let moved_from = change.moved_from.as_ref().expect("the old key");
+    assert_eq!(columns(moved_from), columns(&change.key));
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use checker::Stores;
+use checker::{Stores, Targets};
 use serde_json::{Value, json};
 
 use crate::table::{Table, one_line};
@@ -60,7 +60,12 @@ async fn ask(stores: &Stores) -> Result<Value> {
         },
         "aggs": {"brands": {"terms": {"field": "brand", "size": 100, "missing": ""}}},
     });
-    let url = format!("{}/products/_search", stores.targets.es_url);
+    let Targets {
+        es_url,
+        index_prefix,
+        ..
+    } = &stores.targets;
+    let url = format!("{es_url}/{index_prefix}products/_search");
     let answer = stores.http.post(url).json(&query).send().await?;
     let (status, answer): (_, Value) = (answer.status(), answer.json().await?);
     if !status.is_success() {

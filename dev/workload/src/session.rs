@@ -262,6 +262,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_same_seed_goes_on_where_it_left_off() {
+        let workload = Workload::new(7).rows(200).changes(400);
+        let first = workload
+            .open(empty_shop("workload_test_again").await)
+            .await
+            .unwrap();
+        let mut client = first.client;
+        for _ in 0..3 {
+            let mut session = workload.open(client).await.unwrap();
+            session.run().await.unwrap();
+            client = session.client;
+        }
+    }
+
+    #[tokio::test]
     async fn the_same_seed_leaves_the_same_rows() {
         let workload = Workload::new(6).rows(200).changes(300);
         let mut left = Vec::new();

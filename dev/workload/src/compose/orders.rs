@@ -92,7 +92,7 @@ fn place(shop: &mut Shop, random: &mut Random) -> Option<Vec<Statement>> {
     let event = statement!(
         "INSERT INTO public.outbox (id, aggregate_type, aggregate_id, event_type, payload)
          VALUES ($1::text::uuid, 'order', $2, 'placed', $3::text::jsonb)",
-        format!("{:032x}", random.random::<u128>()),
+        format!("{:032x}", shop.next()),
         id.to_string(),
         payload.to_string(),
     );

@@ -18,7 +18,7 @@ use crate::targets::Stores;
 /// Rows of each table that a sample picks anew.
 const FRESH: i64 = 40;
 /// Keys of each index and label that are watched at most.
-const WATCHED: usize = 2000;
+const WATCHED: usize = 500;
 
 /// A version that went backwards.
 #[derive(Debug, Clone, Serialize)]

@@ -15,7 +15,7 @@ pub enum Kind {
     TouchUser,
     /// A user goes, with orders and order items.
     RemoveUser,
-    /// A user's primary key changes; the orders follow.
+    /// A user's primary key changes, and the name is written again; the orders follow.
     RekeyUser,
     /// A category appears, at the top or below another.
     AddCategory,

@@ -183,7 +183,8 @@ impl Shop {
 /// outbox, which nobody deletes, and one more may be in the slug of the latest change.
 async fn last_used(client: &Client) -> Result<i64> {
     let sql = "SELECT
-        coalesce((SELECT ('x' || right(max(id::text), 12))::bit(48)::bigint FROM public.outbox), 0),
+        coalesce((SELECT ('x' || right(max(id::text), 12))::bit(48)::bigint FROM public.outbox
+            WHERE id < '00000000-0000-0000-0001-000000000000'), 0),
         coalesce((SELECT extract(epoch FROM max(updated_at)) * 1000000 FROM public.products), 0)::bigint";
     let row = client.query_one(sql, &[]).await?;
     let (event, moment_us): (i64, i64) = (row.get(0), row.get(1));

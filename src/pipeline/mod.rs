@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod budget;
 pub mod ledger;
 pub mod observer;
+mod old_rows;
 pub mod start;
 
 mod drain;

@@ -15,6 +15,7 @@ use super::budget::Budget;
 use super::drain::Drain;
 use super::intake::{Intake, Refusal, Taken};
 use super::ledger::Ack;
+use super::old_rows::OldRows;
 use super::{Observer, SinkHandle};
 use crate::config::{OnTruncate, Table};
 use crate::delivery::dead_letter::{DeadLetter, DeadLetters, Stage};
@@ -73,6 +74,7 @@ pub struct Pipeline {
     /// Partitions whose watermark may have moved.
     touched: bool,
     timed_out: bool,
+    old_rows: OldRows,
 }
 
 impl Pipeline {
@@ -95,6 +97,7 @@ impl Pipeline {
             stopping: false,
             touched: false,
             timed_out: false,
+            old_rows: OldRows::default(),
             wiring,
         }
     }
@@ -214,6 +217,12 @@ impl Pipeline {
                 Taken::Ignored(reason) => self.wiring.observer.records(partition, reason, 1),
                 Taken::Change(change, acks) => {
                     self.wiring.observer.records(partition, "change", 1);
+                    if self
+                        .old_rows
+                        .is_missing(&change, &self.wiring.tables[table])
+                    {
+                        self.wiring.observer.missing_before(partition);
+                    }
                     for (&sink, ack) in route.iter().zip(acks) {
                         deliveries[sink].push(Delivery {
                             change: Arc::clone(&change),

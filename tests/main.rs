@@ -5,6 +5,7 @@
 
 mod cli;
 mod elasticsearch;
+mod neo4j;
 mod redis;
 mod support;
 mod types;

@@ -1,0 +1,212 @@
+//! A batch as the statements take it: rows by projection, in the order of their keys, all values
+//! converted, so that a transaction owns what it needs and outlives its caller.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use neo4rs::{BoltMap, BoltNull, BoltType};
+
+use super::Targets;
+use super::fill::Hole;
+use super::node::NodeRow;
+use super::relationship::RelationshipRow;
+use super::value::{list_of, property};
+use crate::change::ProjectionId;
+use crate::projector::graph::{Action, Fill, GraphMutation, Json, Properties};
+use crate::projector::{Mutation, graph};
+use crate::sink::{Outcome, Rejection};
+
+/// The rows of one batch.
+pub(super) struct Batch {
+    /// How many mutations there were.
+    pub(super) items: usize,
+    /// The same for the same mutations.
+    pub(super) fingerprint: u64,
+    pub(super) nodes: BTreeMap<ProjectionId, Nodes>,
+    pub(super) relationships: BTreeMap<ProjectionId, Relationships>,
+    /// What no property can hold, by place.
+    pub(super) rejected: Vec<(usize, Outcome)>,
+}
+
+/// The rows of one node projection.
+#[derive(Default)]
+pub(super) struct Nodes {
+    pub(super) upserts: Vec<NodeRow>,
+    pub(super) deletes: Vec<NodeRow>,
+    pub(super) holes: Vec<Hole>,
+}
+
+/// The rows of one relationship projection, upserts and deletes.
+#[derive(Default)]
+pub(super) struct Relationships {
+    pub(super) rows: Vec<RelationshipRow>,
+    pub(super) holes: Vec<Hole>,
+}
+
+/// A text that is no Unicode text.
+struct Unusable;
+
+impl Batch {
+    pub(super) fn new(targets: &Targets, mutations: &[GraphMutation]) -> Self {
+        let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+        let mut batch = Self {
+            items: mutations.len(),
+            fingerprint: 0,
+            nodes: BTreeMap::new(),
+            relationships: BTreeMap::new(),
+            rejected: Vec::new(),
+        };
+        let mut order: Vec<_> = mutations.iter().enumerate().collect();
+        // Rivals that lock in the same order wait for each other instead of deadlocking.
+        order.sort_unstable_by(|(_, a), (_, b)| a.key.row.cmp(&b.key.row));
+        for (item, mutation) in order {
+            (mutation.key(), mutation.version).hash(&mut hasher);
+            if batch.add(targets, item, mutation).is_err() {
+                batch.rejected.push((item, unusable()));
+            }
+        }
+        batch.fingerprint = hasher.finish();
+        batch
+    }
+
+    fn add(
+        &mut self,
+        targets: &Targets,
+        item: usize,
+        mutation: &GraphMutation,
+    ) -> Result<(), Unusable> {
+        let id = mutation.key.projection;
+        let place = Place {
+            item,
+            name: targets.name(id),
+            row: &mutation.key.row,
+            version: mutation.version.get(),
+        };
+        match &mutation.action {
+            Action::UpsertNode { key, properties } => {
+                let names = &targets.node(id).properties;
+                let row = place.node(key, known(names, properties)?)?;
+                let rows = self.nodes.entry(id).or_default();
+                if let Some(fill) = &properties.fill {
+                    let old = fill.from.as_ref().map(|old| convert(&old.node));
+                    // A list of nothing: every part of the key is null, which no node has.
+                    let old = list_of(old.transpose()?.unwrap_or_default());
+                    let ends = (list_of(row.key.clone()), old);
+                    rows.holes.push(hole(item, names, properties, fill, ends));
+                }
+                rows.upserts.push(row);
+            }
+            Action::DeleteNode { key } => {
+                let row = place.node(key, BoltMap::default())?;
+                self.nodes.entry(id).or_default().deletes.push(row);
+            }
+            Action::UpsertRelationship {
+                start,
+                end,
+                properties,
+            } => {
+                let names = &targets.relationship(id).properties;
+                let ends = (convert(start)?, convert(end)?);
+                let row = place.relationship(Some(ends), known(names, properties)?);
+                let rows = self.relationships.entry(id).or_default();
+                if let Some(fill) = &properties.fill {
+                    let old = fill.from.as_ref();
+                    let old = old.map_or(BoltType::Null(BoltNull), |old| {
+                        place.entity(&old.row).into()
+                    });
+                    let ends = (row.key.as_str().into(), old);
+                    rows.holes.push(hole(item, names, properties, fill, ends));
+                }
+                rows.rows.push(row);
+            }
+            Action::DeleteRelationship => {
+                let row = place.relationship(None, BoltMap::default());
+                self.relationships.entry(id).or_default().rows.push(row);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a row stands: in the batch, and among the rows of its projection.
+struct Place<'a> {
+    item: usize,
+    name: &'a str,
+    row: &'a str,
+    version: i64,
+}
+
+impl Place<'_> {
+    /// The `_key` of a row's relationship, and of its tombstone. Unambiguous, because the row's
+    /// text is a whole JSON array.
+    fn entity(&self, row: &str) -> String {
+        format!("{}{row}", self.name)
+    }
+
+    fn node(&self, key: &graph::Values, properties: BoltMap) -> Result<NodeRow, Unusable> {
+        Ok(NodeRow {
+            item: self.item,
+            tombstone: self.entity(self.row),
+            version: self.version,
+            key: convert(key)?,
+            properties,
+        })
+    }
+
+    fn relationship(
+        &self,
+        ends: Option<(Vec<BoltType>, Vec<BoltType>)>,
+        properties: BoltMap,
+    ) -> RelationshipRow {
+        RelationshipRow {
+            item: self.item,
+            key: self.entity(self.row),
+            version: self.version,
+            ends,
+            properties,
+        }
+    }
+}
+
+fn convert(values: &graph::Values) -> Result<Vec<BoltType>, Unusable> {
+    let value = |json: &Json| property(json).ok_or(Unusable);
+    values.iter().map(value).collect()
+}
+
+/// The properties that were sent; null removes one.
+fn known(names: &[String], properties: &Properties) -> Result<BoltMap, Unusable> {
+    let mut known = BoltMap::with_capacity(names.len() + 2);
+    for (name, json) in names.iter().zip(&properties.values) {
+        if let Some(json) = json {
+            known.put(name.as_str().into(), property(json).ok_or(Unusable)?);
+        }
+    }
+    Ok(known)
+}
+
+fn hole(
+    item: usize,
+    names: &[String],
+    properties: &Properties,
+    fill: &Fill,
+    (own, old): (BoltType, BoltType),
+) -> Hole {
+    let missing = names.iter().zip(&properties.values);
+    Hole {
+        item,
+        missing: missing
+            .filter(|(_, json)| json.is_none())
+            .map(|(name, _)| name.clone())
+            .collect(),
+        since: fill.since.get(),
+        own,
+        old,
+    }
+}
+
+fn unusable() -> Outcome {
+    Outcome::Rejected(Rejection {
+        kind: "lone_surrogate".to_owned(),
+        reason: "a text holds half of a surrogate pair, which is no Unicode text".to_owned(),
+    })
+}

@@ -1,0 +1,149 @@
+//! The connection: a pool that is made when it is first needed, and one open transaction.
+//!
+//! Never cancels a future of the driver, never calls its retrying `Graph::run`, and rolls back by
+//! hand: a transaction that is dropped keeps its locks until its pooled connection is used again.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use neo4rs::{BoltType, ConfigBuilder, Graph, Query, Row, Txn};
+use secrecy::ExposeSecret;
+
+use super::error::Failure;
+use crate::config;
+
+/// How long a connection attempt, and the answer to one statement, may take. Above the server's
+/// own time-out for transactions, so that the server gives up first.
+const ANSWER_WITHIN: Duration = Duration::from_secs(75);
+/// How long to wait for a connection of the pool. The driver calls this `max_lifetime`.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(30);
+/// A batch in flight, the next one, a ping, and one to spare.
+const CONNECTIONS: usize = 4;
+/// Records for each round trip; no statement of ours answers more than a few.
+const FETCH: usize = 4096;
+
+/// The pool of one database.
+pub(super) struct Client {
+    settings: config::Neo4j,
+    graph: Mutex<Option<Graph>>,
+}
+
+impl Client {
+    pub(super) fn new(settings: &config::Neo4j) -> Self {
+        Self {
+            settings: settings.clone(),
+            graph: Mutex::default(),
+        }
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin(&self) -> Result<Transaction, Failure> {
+        let graph = self.graph()?;
+        Ok(Transaction {
+            txn: graph.start_txn().await?,
+        })
+    }
+
+    /// Gives up the pool, so that the next transaction reads the password again (D12).
+    pub(super) fn forget(&self) {
+        *self.graph.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn graph(&self) -> Result<Graph, Failure> {
+        let mut graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(graph) = &*graph {
+            return Ok(graph.clone());
+        }
+        let password = self
+            .settings
+            .password
+            .read()
+            .map_err(Failure::Credentials)?;
+        let config = ConfigBuilder::default()
+            .uri(&self.settings.uri)
+            .user(&self.settings.username)
+            .password(password.expose_secret())
+            .db(self.settings.database.as_str())
+            .max_connections(CONNECTIONS)
+            .fetch_size(FETCH)
+            .connection_timeout(ANSWER_WITHIN)
+            .max_lifetime(CONNECTION_WITHIN)
+            .build()?;
+        Ok(graph.insert(Graph::connect(config)?).clone())
+    }
+}
+
+/// One open transaction. End it with [`Transaction::commit`] or [`Transaction::roll_back`].
+pub(super) struct Transaction {
+    txn: Txn,
+}
+
+impl Transaction {
+    /// Runs a statement and returns what it answers.
+    pub(super) async fn rows(
+        &mut self,
+        statement: &str,
+        parameters: Vec<(&str, BoltType)>,
+    ) -> Result<Vec<Row>, Failure> {
+        let mut stream = self
+            .txn
+            .execute(query(statement, parameters))
+            .await
+            .map_err(late)?;
+        let mut rows = Vec::new();
+        while let Some(row) = stream.next(self.txn.handle()).await.map_err(late)? {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// Runs a statement that answers nothing.
+    pub(super) async fn run(
+        &mut self,
+        statement: &str,
+        parameters: Vec<(&str, BoltType)>,
+    ) -> Result<(), Failure> {
+        self.txn
+            .run(query(statement, parameters))
+            .await
+            .map_err(late)
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Failure> {
+        Ok(self.txn.commit().await?)
+    }
+
+    /// Ends the transaction without effect. After a failed statement the server has done so by
+    /// itself and answers that it ignores this, so the outcome says nothing.
+    pub(super) async fn roll_back(self) {
+        if let Err(error) = self.txn.rollback().await {
+            tracing::debug!(%error, "rolling back");
+        }
+    }
+}
+
+/// Every statement gets the names of two properties as parameters. The planner reads a property
+/// that it knows by name as early as it can, before the lock that the statement takes; a property
+/// whose name is a parameter it can only read where the text does.
+fn query(statement: &str, parameters: Vec<(&str, BoltType)>) -> Query {
+    let mut query = Query::new(statement.to_owned())
+        .param("version", "_v")
+        .param("stub", "_stub");
+    for (name, value) in parameters {
+        query = query.param(name, value);
+    }
+    query
+}
+
+fn late(error: neo4rs::Error) -> Failure {
+    match error {
+        neo4rs::Error::ConnectionTimedOut => Failure::Slow,
+        other => Failure::Driver(other),
+    }
+}
+
+/// The value of one column of a row.
+pub(super) fn column<T: serde::de::DeserializeOwned>(row: &Row, name: &str) -> Result<T, Failure> {
+    row.get(name)
+        .map_err(|error| Failure::Driver(neo4rs::Error::DeserializationError(error)))
+}

@@ -1,0 +1,100 @@
+//! Values that a row's first change came without (D5): a primary key was changed, and an unchanged
+//! large column was not sent again.
+//!
+//! Taken from what the store has of the row already (a replay), else from what the old key left,
+//! if that is still there. What nobody has is null, and counted.
+
+use std::collections::HashMap;
+
+use neo4rs::{BoltMap, BoltNull, BoltType};
+
+use super::client::{Transaction, column};
+use super::error::Failure;
+use super::pattern::{KeyPattern, quoted};
+use super::value::list_of;
+
+/// A row with missing values.
+#[derive(Debug)]
+pub(super) struct Hole {
+    /// The place in the batch.
+    pub(super) item: usize,
+    /// The names of the properties that were not sent.
+    pub(super) missing: Vec<String>,
+    /// What the store holds is of this row from this version on.
+    pub(super) since: i64,
+    /// What names the entity itself: a node's key values, a relationship's `_key`.
+    pub(super) own: BoltType,
+    /// What names the old key's entity; null when there was none.
+    pub(super) old: BoltType,
+}
+
+/// The statement that reads what nodes of a pattern have.
+pub(super) fn of_nodes(pattern: &KeyPattern) -> String {
+    format!(
+        "UNWIND $rows AS r \
+         OPTIONAL MATCH {own} WHERE n._v >= r[1] \
+         OPTIONAL MATCH {old} \
+         RETURN r[0] AS item, properties(n) AS own, properties(o) AS old",
+        own = pattern.node("n", "r[2]"),
+        old = pattern.node("o", "r[3]"),
+    )
+}
+
+/// The statement that reads what relationships of a type have.
+pub(super) fn of_relationships(kind: &str) -> String {
+    let kind = quoted(kind);
+    format!(
+        "UNWIND $rows AS r \
+         OPTIONAL MATCH ()-[n:{kind} {{_key: r[2]}}]->() WHERE n._v >= r[1] \
+         OPTIONAL MATCH ()-[o:{kind} {{_key: r[3]}}]->() \
+         RETURN r[0] AS item, properties(n) AS own, properties(o) AS old"
+    )
+}
+
+/// The values found, by place in the batch.
+pub(super) struct Found {
+    pub(super) values: HashMap<usize, BoltMap>,
+    /// How many rows stay without some value.
+    pub(super) incomplete: u64,
+}
+
+/// Reads what is missing.
+pub(super) async fn read(
+    tx: &mut Transaction,
+    statement: &str,
+    holes: &[Hole],
+) -> Result<Found, Failure> {
+    let rows = holes.iter().map(|hole| {
+        list_of(vec![
+            super::place(hole.item),
+            hole.since.into(),
+            hole.own.clone(),
+            hole.old.clone(),
+        ])
+    });
+    let rows = tx
+        .rows(statement, vec![("rows", list_of(rows.collect()))])
+        .await?;
+    let mut held = HashMap::new();
+    for row in &rows {
+        let own: Option<HashMap<String, BoltType>> = column(row, "own")?;
+        let old: Option<HashMap<String, BoltType>> = column(row, "old")?;
+        held.insert(column::<usize>(row, "item")?, own.or(old));
+    }
+    let mut found = Found {
+        values: HashMap::new(),
+        incomplete: 0,
+    };
+    for hole in holes {
+        let held = held.remove(&hole.item).flatten();
+        found.incomplete += u64::from(held.is_none());
+        let mut held = held.unwrap_or_default();
+        let mut values = BoltMap::default();
+        for name in &hole.missing {
+            let value = held.remove(name).unwrap_or(BoltType::Null(BoltNull));
+            values.put(name.as_str().into(), value);
+        }
+        found.values.insert(hole.item, values);
+    }
+    Ok(found)
+}

@@ -1,0 +1,361 @@
+//! Neo4j: nodes and relationships, each guarded by the version of the row that makes it (D8).
+//!
+//! One batch is one transaction: locks of derived relationships, node upserts, relationships,
+//! derived relationships, node deletes, tombstones, sweep of stubs. `docs/graph.md` says what is
+//! kept in the graph and why the order is this. The surprising fact: the server's planner reads
+//! properties before the locks that the text takes first; see [`client`].
+
+mod batch;
+mod client;
+mod constraint;
+mod derived;
+mod error;
+mod fill;
+mod marker;
+mod node;
+mod pattern;
+mod relationship;
+mod stub;
+mod tombstone;
+mod transaction;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use neo4rs::BoltType;
+
+use self::batch::Batch;
+use self::client::{Client, Transaction};
+use self::constraint::Unique;
+use self::derived::DerivedTarget;
+use self::error::{Failure, Patience};
+use self::node::NodeTarget;
+use self::pattern::KeyPattern;
+use self::relationship::RelationshipTarget;
+use super::{Found, Marker, Outage, OutageKind, Outcome, Sink, SinkError};
+use crate::change::ProjectionId;
+use crate::config::{self, ProjectionKind};
+use crate::projector::graph::GraphMutation;
+
+/// One projection of this sink, as its configuration has it.
+#[derive(Debug, Clone, Copy)]
+pub struct GraphProjection<'a> {
+    /// Its id.
+    pub id: ProjectionId,
+    /// Its name: the beginning of the `_key` of its relationships and tombstones.
+    pub name: &'a str,
+    /// What it makes: nodes, relationships or derived relationships.
+    pub kind: &'a ProjectionKind,
+}
+
+/// The sink for graphs: one database.
+pub struct Neo4j {
+    shared: Arc<Shared>,
+}
+
+/// What outlives the caller of a write, because a transaction is never left half way.
+struct Shared {
+    client: Client,
+    targets: Targets,
+    create_constraints: bool,
+    patience: Patience,
+    /// When tombstones were last looked through.
+    purged: Mutex<Option<Instant>>,
+    incomplete: AtomicU64,
+}
+
+/// What the projections make.
+#[derive(Default)]
+struct Targets {
+    names: BTreeMap<ProjectionId, String>,
+    nodes: BTreeMap<ProjectionId, NodeTarget>,
+    relationships: BTreeMap<ProjectionId, RelationshipTarget>,
+    derived: Vec<DerivedTarget>,
+}
+
+/// What becomes of a row, as a statement says it.
+struct Fate;
+
+impl Fate {
+    /// It is written.
+    const FRESH: i64 = 0;
+    /// A newer version is there, or was deleted.
+    const STALE: i64 = 1;
+    /// There is no such relationship.
+    const ABSENT: i64 = 2;
+    /// The relationship is there and has to go, or to move.
+    const LEAVING: i64 = 3;
+    /// A rival deleted it while this transaction waited for its lock.
+    const LOST: i64 = 4;
+}
+
+impl Targets {
+    fn add(&mut self, projection: GraphProjection<'_>) {
+        let id = projection.id;
+        match projection.kind {
+            ProjectionKind::Node(node) => {
+                self.nodes.insert(id, NodeTarget::new(&node.node));
+            }
+            ProjectionKind::Relationship(relationship) => {
+                self.relationships
+                    .insert(id, RelationshipTarget::new(relationship));
+            }
+            ProjectionKind::Derived(derived) => {
+                self.derived
+                    .push(DerivedTarget::new(projection.name, derived));
+            }
+            ProjectionKind::Document(_) | ProjectionKind::Cache(_) => return,
+        }
+        self.names.insert(id, projection.name.to_owned());
+    }
+
+    fn name(&self, id: ProjectionId) -> &str {
+        self.names.get(&id).expect(OWN)
+    }
+
+    fn node(&self, id: ProjectionId) -> &NodeTarget {
+        self.nodes.get(&id).expect(OWN)
+    }
+
+    fn relationship(&self, id: ProjectionId) -> &RelationshipTarget {
+        self.relationships.get(&id).expect(OWN)
+    }
+
+    fn uniques(&self) -> BTreeSet<Unique> {
+        let ends = self
+            .relationships
+            .values()
+            .flat_map(|it| [&it.start, &it.end]);
+        let patterns: BTreeSet<&KeyPattern> = self
+            .nodes
+            .values()
+            .map(|it| &it.pattern)
+            .chain(ends)
+            .collect();
+        let kinds = self.relationships.values().map(|it| Unique::Relationship {
+            kind: it.kind.clone(),
+        });
+        let nodes = patterns.into_iter().map(Unique::node);
+        nodes.chain(kinds).chain(Unique::own()).collect()
+    }
+}
+
+/// Why a projection of a mutation is among the targets.
+const OWN: &str = "a sink is only given mutations of its own projections";
+
+/// A place in a batch, as a statement carries it.
+fn place(item: usize) -> BoltType {
+    i64::try_from(item)
+        .expect("a batch has fewer than 2^63 items")
+        .into()
+}
+
+impl Neo4j {
+    /// A sink for these projections; connects when it is first used.
+    #[must_use]
+    pub fn new(settings: &config::Neo4j, projections: &[GraphProjection<'_>]) -> Self {
+        let mut targets = Targets::default();
+        for projection in projections {
+            targets.add(*projection);
+        }
+        Self {
+            shared: Arc::new(Shared {
+                client: Client::new(settings),
+                targets,
+                create_constraints: settings.create_constraints,
+                patience: Patience::default(),
+                purged: Mutex::default(),
+                incomplete: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// How many nodes and relationships were written without some property, because the change
+    /// came without the column and nothing had it (D5).
+    #[must_use]
+    pub fn incomplete(&self) -> u64 {
+        self.shared.incomplete.load(Ordering::Relaxed)
+    }
+
+    /// Runs to its end whatever becomes of the caller: the driver's futures must not be dropped,
+    /// and a transaction that is not ended keeps its locks.
+    async fn to_the_end<F, T, R>(&self, work: F) -> Result<T, SinkError>
+    where
+        F: FnOnce(Arc<Shared>) -> R,
+        R: Future<Output = Result<T, SinkError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let work = tokio::spawn(work(Arc::clone(&self.shared)));
+        work.await.unwrap_or_else(|error| {
+            Err(SinkError::Fatal(format!("the Neo4j sink failed: {error}")))
+        })
+    }
+}
+
+impl Shared {
+    /// What a failure means; lets go of credentials that were refused.
+    fn explain(&self, failure: Failure, items: usize) -> SinkError {
+        let error = failure.classify(items);
+        if let SinkError::Outage(Outage {
+            kind: OutageKind::Refused,
+            ..
+        }) = &error
+        {
+            self.client.forget();
+        }
+        error
+    }
+
+    async fn write(&self, mut batch: Batch) -> Result<Vec<Outcome>, SinkError> {
+        match self.attempt(&mut batch).await {
+            Ok(outcomes) => {
+                self.patience.reset(batch.fingerprint);
+                self.purge_now_and_then().await;
+                Ok(outcomes)
+            }
+            Err(failure)
+                if failure.is_constraint()
+                    && self.patience.is_over(batch.fingerprint, batch.items) =>
+            {
+                Err(error::unfit())
+            }
+            Err(failure) => Err(self.explain(failure, batch.items)),
+        }
+    }
+
+    async fn attempt(&self, batch: &mut Batch) -> Result<Vec<Outcome>, Failure> {
+        let mut tx = self.client.begin().await?;
+        match transaction::apply(&self.targets, batch, &mut tx).await {
+            Ok(applied) => {
+                tx.commit().await?;
+                self.count_incomplete(applied.incomplete);
+                Ok(applied.outcomes)
+            }
+            Err(failure) => {
+                tx.roll_back().await;
+                Err(failure)
+            }
+        }
+    }
+
+    fn count_incomplete(&self, incomplete: u64) {
+        if incomplete > 0 && self.incomplete.fetch_add(incomplete, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                "a row came without columns that no node or relationship of it had; give its \
+                 table REPLICA IDENTITY FULL (ALTER TABLE … REPLICA IDENTITY FULL)"
+            );
+        }
+    }
+
+    /// Forgets old tombstones. That this fails is no reason for a write to fail.
+    async fn purge_now_and_then(&self) {
+        {
+            let mut purged = self.purged.lock().unwrap_or_else(PoisonError::into_inner);
+            if purged.is_some_and(|at| at.elapsed() < tombstone::PURGED_EVERY) {
+                return;
+            }
+            *purged = Some(Instant::now());
+        }
+        if let Err(failure) = tombstone::purge(&self.client).await {
+            tracing::debug!(?failure, "purging tombstones; tried again later");
+        }
+    }
+
+    async fn prepare(&self) -> Result<Vec<Found>, Failure> {
+        constraint::ensure(
+            &self.client,
+            &self.targets.uniques(),
+            self.create_constraints,
+        )
+        .await?;
+        let names: Vec<&str> = self.targets.names.values().map(String::as_str).collect();
+        let mut tx = self.client.begin().await?;
+        let found = async {
+            let locks = self.targets.derived.iter().map(|it| it.name.as_str());
+            // The first lock also makes the name `_lock` known to the database: writing nothing
+            // to a property locks its node only if the name is.
+            derived::lock(&mut tx, locks.chain([""]).collect()).await?;
+            warn_without_timeout(&mut tx).await?;
+            marker::find(&mut tx, &names).await
+        };
+        match found.await {
+            Ok(found) => tx.commit().await.map(|()| found),
+            Err(failure) => {
+                tx.roll_back().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn ping(&self) -> Result<(), Failure> {
+        let mut tx = self.client.begin().await?;
+        let answer = tx.run("RETURN 1", Vec::new()).await;
+        tx.roll_back().await;
+        answer
+    }
+
+    async fn mark(&self, marker: &Marker) -> Result<(), Failure> {
+        let mut tx = self.client.begin().await?;
+        match marker::write(&mut tx, marker).await {
+            Ok(()) => tx.commit().await,
+            Err(failure) => {
+                tx.roll_back().await;
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// The driver cannot give a transaction a time-out, so the server's own has to be there.
+async fn warn_without_timeout(tx: &mut Transaction) -> Result<(), Failure> {
+    let statement = "SHOW SETTINGS 'db.transaction.timeout' YIELD value";
+    for row in tx.rows(statement, Vec::new()).await? {
+        let value: String = client::column(&row, "value")?;
+        if value.trim_end_matches(char::is_alphabetic) == "0" {
+            tracing::warn!(
+                "db.transaction.timeout of Neo4j is 0: an instance that freezes keeps its locks, \
+                 and the others wait for it; set it to 60s"
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Sink for Neo4j {
+    type Mutation = GraphMutation;
+
+    async fn write(&self, batch: &[GraphMutation]) -> Result<Vec<Outcome>, SinkError> {
+        let batch = Batch::new(&self.shared.targets, batch);
+        self.to_the_end(|shared| async move { shared.write(batch).await })
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), SinkError> {
+        self.to_the_end(|shared| async move {
+            let answer = shared.ping().await;
+            answer.map_err(|failure| shared.explain(failure, 1))
+        })
+        .await
+    }
+
+    async fn prepare(&self) -> Result<Vec<Found>, SinkError> {
+        self.to_the_end(|shared| async move {
+            let found = shared.prepare().await;
+            found.map_err(|failure| shared.explain(failure, 1))
+        })
+        .await
+    }
+
+    async fn mark(&self, marker: &Marker) -> Result<(), SinkError> {
+        let marker = marker.clone();
+        self.to_the_end(|shared| async move {
+            let written = shared.mark(&marker).await;
+            written.map_err(|failure| shared.explain(failure, 1))
+        })
+        .await
+    }
+}

@@ -1,0 +1,134 @@
+//! Nodes: one for each row of a projection's table.
+//!
+//! An upsert merges the node, write-locks it, and takes the row only if neither the node nor a
+//! tombstone holds a higher `_v`. A delete does the same, turns the node into a stub, and leaves it
+//! to the sweep ([`super::stub`]), which knows whether something holds it. The surprising fact:
+//! `SET` on a node that a rival deletes meanwhile does nothing and raises nothing, so the statement
+//! looks for nodes it lost.
+
+use neo4rs::{BoltMap, BoltNull, BoltType};
+
+use super::Fate;
+use super::client::{Transaction, column};
+use super::error::Failure;
+use super::pattern::{KeyPattern, TOMBSTONE, names};
+use super::value::list_of;
+use crate::config;
+
+/// A node projection: its pattern and its statements.
+pub(super) struct NodeTarget {
+    pub(super) pattern: KeyPattern,
+    pub(super) properties: Vec<String>,
+    upsert: String,
+    delete: String,
+}
+
+/// A row's node as a statement takes it.
+#[derive(Debug)]
+pub(super) struct NodeRow {
+    /// The place in the batch.
+    pub(super) item: usize,
+    /// `_key` of its tombstone.
+    pub(super) tombstone: String,
+    pub(super) version: i64,
+    /// Its merge key.
+    pub(super) key: Vec<BoltType>,
+    /// What is set; on a delete nothing.
+    pub(super) properties: BoltMap,
+}
+
+impl NodeTarget {
+    pub(super) fn new(node: &config::NodePattern) -> Self {
+        let pattern = KeyPattern::new(node);
+        let merged = pattern.node("n", "r[3]");
+        // The lock is a write of nothing: it leaves no trace, and needs the property's name to be
+        // known to the database, which `prepare` sees to.
+        let guarded = format!(
+            "UNWIND $rows AS r \
+             MERGE {merged} ON CREATE SET n._stub = true \
+             SET n._lock = null \
+             WITH n, r, n[$version] AS version \
+             OPTIONAL MATCH (t:{TOMBSTONE} {{_key: CASE WHEN version IS NULL THEN r[1] END}}) \
+             WITH n, r, CASE \
+               WHEN version IS NULL AND n[$stub] IS NULL AND keys(n) = [] THEN {lost} \
+               WHEN coalesce(version, t._v, -1) > r[2] THEN {stale} \
+               ELSE {fresh} END AS fate",
+            lost = Fate::LOST,
+            stale = Fate::STALE,
+            fresh = Fate::FRESH,
+        );
+        let answer = format!(
+            "WITH r, fate WHERE fate <> {fresh} RETURN fate, collect(r[0]) AS items",
+            fresh = Fate::FRESH
+        );
+        Self {
+            upsert: format!(
+                "{guarded} SET n += CASE fate WHEN {fresh} THEN r[4] ELSE {{}} END {answer}",
+                fresh = Fate::FRESH
+            ),
+            delete: format!(
+                "{guarded} FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | SET n = r[4]) \
+                 {answer}",
+                fresh = Fate::FRESH
+            ),
+            properties: names(&node.properties),
+            pattern,
+        }
+    }
+
+    /// Writes the rows' nodes; answers the places of those that are stale.
+    pub(super) async fn upsert(
+        &self,
+        tx: &mut Transaction,
+        rows: &[NodeRow],
+    ) -> Result<Vec<usize>, Failure> {
+        let parameters = rows.iter().map(|row| {
+            let mut properties = row.properties.clone();
+            properties.put("_v".into(), row.version.into());
+            properties.put("_stub".into(), BoltType::Null(BoltNull));
+            parameter(row, properties)
+        });
+        let parameters = list_of(parameters.collect());
+        stale(&tx.rows(&self.upsert, vec![("rows", parameters)]).await?)
+    }
+
+    /// Turns the rows' nodes into stubs, made for the lock where they are missing; answers the
+    /// places of those that are stale.
+    pub(super) async fn delete(
+        &self,
+        tx: &mut Transaction,
+        rows: &[NodeRow],
+    ) -> Result<Vec<usize>, Failure> {
+        let parameters = rows.iter().map(|row| {
+            let mut bare = BoltMap::default();
+            for (name, value) in self.pattern.key.iter().zip(&row.key) {
+                bare.put(name.as_str().into(), value.clone());
+            }
+            bare.put("_stub".into(), true.into());
+            parameter(row, bare)
+        });
+        let parameters = list_of(parameters.collect());
+        stale(&tx.rows(&self.delete, vec![("rows", parameters)]).await?)
+    }
+}
+
+fn parameter(row: &NodeRow, properties: BoltMap) -> BoltType {
+    list_of(vec![
+        super::place(row.item),
+        row.tombstone.as_str().into(),
+        row.version.into(),
+        list_of(row.key.clone()),
+        BoltType::Map(properties),
+    ])
+}
+
+fn stale(answer: &[neo4rs::Row]) -> Result<Vec<usize>, Failure> {
+    let mut stale = Vec::new();
+    for row in answer {
+        if column::<i64>(row, "fate")? == Fate::LOST {
+            return Err(Failure::Rival("a node was deleted by a rival"));
+        }
+        stale.append(&mut column(row, "items")?);
+    }
+    Ok(stale)
+}

@@ -1,0 +1,80 @@
+//! Pieces of Cypher: quoted names, and the pattern of a node by its merge key.
+//!
+//! Labels, types and property names cannot be parameters, so they are quoted into the text once,
+//! at start; from then on the text of every statement is fixed and its plan is cached.
+
+use std::fmt::Write as _;
+
+use crate::config::{NodePattern, Property};
+
+/// The label of tombstones.
+pub(super) const TOMBSTONE: &str = "_DistributaryTombstone";
+/// The label of the nodes that are locked for derived relationships.
+pub(super) const LOCK: &str = "_DistributaryLock";
+/// The label of markers.
+pub(super) const MARKER: &str = "_DistributaryMarker";
+
+/// A label and the names of its merge key, in the order in which values are given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyPattern {
+    pub(super) label: String,
+    pub(super) key: Vec<String>,
+}
+
+impl KeyPattern {
+    pub(super) fn new(pattern: &NodePattern) -> Self {
+        Self {
+            label: pattern.label.clone(),
+            key: names(&pattern.key),
+        }
+    }
+
+    /// The node whose key values are the list that `values` is, such as ``(n:`User` {`id`: k[0]})``.
+    pub(super) fn node(&self, variable: &str, values: &str) -> String {
+        let mut text = format!("({variable}:{} {{", quoted(&self.label));
+        for (index, name) in self.key.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(text, "{comma}{}: {values}[{index}]", quoted(name))
+                .expect("a String takes all text");
+        }
+        text + "})"
+    }
+
+    /// The list of the node's key values, such as ``[n.`id`]``.
+    pub(super) fn values(&self, variable: &str) -> String {
+        let values: Vec<_> = self
+            .key
+            .iter()
+            .map(|name| format!("{variable}.{}", quoted(name)))
+            .collect();
+        format!("[{}]", values.join(", "))
+    }
+}
+
+/// The property names of a pattern.
+pub(super) fn names(properties: &[Property]) -> Vec<String> {
+    properties.iter().map(|it| it.name.clone()).collect()
+}
+
+/// A name as Cypher takes any name.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_out_of_their_quotes() {
+        let pattern = KeyPattern {
+            label: "A`) DELETE (x".into(),
+            key: vec!["a".into(), "b`".into()],
+        };
+        assert_eq!(
+            pattern.node("n", "k"),
+            "(n:`A``) DELETE (x` {`a`: k[0], `b```: k[1]})"
+        );
+        assert_eq!(pattern.values("n"), "[n.`a`, n.`b```]");
+    }
+}

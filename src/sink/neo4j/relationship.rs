@@ -1,0 +1,271 @@
+//! Relationships: one for each row of a projection's table, found by its `_key`.
+//!
+//! The way of a batch: probe (which are there, or were), guard (lock those, compare versions,
+//! change in place what keeps its ends), detach (what goes, and what moves), create (what is new,
+//! and what moved), which ends with a look for tombstones that a rival wrote before the new
+//! relationship's `_key` was locked. The guard comes before the ends are merged, so a stale row
+//! never makes a stub.
+
+use std::collections::{HashMap, HashSet};
+
+use neo4rs::{BoltMap, BoltNull, BoltType};
+
+use super::Fate;
+use super::client::{Transaction, column};
+use super::error::Failure;
+use super::pattern::{KeyPattern, TOMBSTONE, names, quoted};
+use super::value::list_of;
+use crate::config;
+
+/// A relationship projection: its patterns and its statements.
+pub(super) struct RelationshipTarget {
+    pub(super) start: KeyPattern,
+    pub(super) kind: String,
+    pub(super) end: KeyPattern,
+    pub(super) properties: Vec<String>,
+    probe: String,
+    guard: String,
+    detach: String,
+    create: String,
+    reserve: String,
+}
+
+/// A row's relationship as a statement takes it.
+#[derive(Debug)]
+pub(super) struct RelationshipRow {
+    /// The place in the batch.
+    pub(super) item: usize,
+    /// Its `_key`.
+    pub(super) key: String,
+    pub(super) version: i64,
+    /// The merge keys of its ends; `None` deletes it.
+    pub(super) ends: Option<(Vec<BoltType>, Vec<BoltType>)>,
+    /// What is set; on a delete nothing.
+    pub(super) properties: BoltMap,
+}
+
+/// What the guard found out about the rows of a batch, by their places in it.
+#[derive(Debug, Default)]
+pub(super) struct Guarded {
+    /// A newer version is there, or was deleted.
+    pub(super) stale: HashSet<usize>,
+    /// There is none.
+    pub(super) absent: HashSet<usize>,
+    /// It is there, and goes: deleted, or its ends are others now.
+    pub(super) leaving: HashSet<usize>,
+}
+
+/// A relationship that was detached: what a moved one carries over, and what it held.
+#[derive(Debug)]
+pub(super) struct Detached {
+    pub(super) properties: HashMap<String, BoltType>,
+    pub(super) start: BoltType,
+    pub(super) end: BoltType,
+}
+
+impl RelationshipTarget {
+    pub(super) fn new(relationship: &config::Relationship) -> Self {
+        let start = KeyPattern::new(&relationship.start);
+        let end = KeyPattern::new(&relationship.end);
+        let kind = quoted(&relationship.kind);
+        Self {
+            probe: format!(
+                "UNWIND $rows AS r \
+                 OPTIONAL MATCH ()-[x:{kind} {{_key: r[1]}}]->() \
+                 OPTIONAL MATCH (t:{TOMBSTONE} {{_key: r[1]}}) \
+                 WITH r, x, t WHERE x IS NOT NULL OR t IS NOT NULL \
+                 RETURN collect(r[0]) AS items"
+            ),
+            guard: guard(&kind, &start, &end),
+            detach: format!(
+                "UNWIND $rows AS r \
+                 MATCH (a)-[x:{kind} {{_key: r[1]}}]->(b) \
+                 WITH r, x, {starts} AS start, {ends} AS end, properties(x) AS properties \
+                 DELETE x \
+                 RETURN r[0] AS item, start, end, properties",
+                starts = start.values("a"),
+                ends = end.values("b"),
+            ),
+            create: format!(
+                "UNWIND $rows AS r \
+                 MERGE {starts} ON CREATE SET a._stub = true \
+                 MERGE {ends} ON CREATE SET b._stub = true \
+                 CREATE (a)-[x:{kind}]->(b) SET x = r[5] \
+                 WITH r MATCH (t:{TOMBSTONE} {{_key: r[1]}}) WHERE t._v > r[2] \
+                 RETURN count(*) AS overruled",
+                starts = start.node("a", "r[3]"),
+                ends = end.node("b", "r[4]"),
+            ),
+            reserve: format!(
+                "UNWIND $rows AS r \
+                 MATCH (t:{TOMBSTONE} {{_key: r[1]}}) \
+                 CREATE (t)-[x:{kind} {{_key: r[1]}}]->(t) \
+                 DELETE x"
+            ),
+            kind: relationship.kind.clone(),
+            properties: names(&relationship.properties),
+            start,
+            end,
+        }
+    }
+
+    /// Locks what is there, compares versions, and changes in place what keeps its ends.
+    pub(super) async fn guard(
+        &self,
+        tx: &mut Transaction,
+        rows: &[RelationshipRow],
+    ) -> Result<Guarded, Failure> {
+        let keys = rows
+            .iter()
+            .map(|row| list_of(vec![super::place(row.item), row.key.as_str().into()]));
+        let answer = tx
+            .rows(&self.probe, vec![("rows", list_of(keys.collect()))])
+            .await?;
+        let mut known = HashSet::new();
+        for row in &answer {
+            known.extend(column::<Vec<usize>>(row, "items")?);
+        }
+        let mut guarded = Guarded::default();
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            rows.iter().partition(|row| known.contains(&row.item));
+        guarded.absent.extend(unknown.iter().map(|row| row.item));
+        if known.is_empty() {
+            return Ok(guarded);
+        }
+        let parameters = known.into_iter().map(|row| parameter(row, row.stamped()));
+        let answer = tx
+            .rows(&self.guard, vec![("rows", list_of(parameters.collect()))])
+            .await?;
+        for row in &answer {
+            let items: Vec<usize> = column(row, "items")?;
+            match column::<i64>(row, "fate")? {
+                Fate::STALE => guarded.stale.extend(items),
+                Fate::ABSENT => guarded.absent.extend(items),
+                Fate::LEAVING => guarded.leaving.extend(items),
+                _ => return Err(Failure::Rival("a relationship was deleted by a rival")),
+            }
+        }
+        Ok(guarded)
+    }
+
+    /// Deletes relationships that the guard has locked; answers what they were, by place.
+    pub(super) async fn detach(
+        &self,
+        tx: &mut Transaction,
+        rows: &[&RelationshipRow],
+    ) -> Result<HashMap<usize, Detached>, Failure> {
+        let keys = rows
+            .iter()
+            .map(|row| list_of(vec![super::place(row.item), row.key.as_str().into()]));
+        let answer = tx
+            .rows(&self.detach, vec![("rows", list_of(keys.collect()))])
+            .await?;
+        let detached = answer.iter().map(|row| {
+            let one = Detached {
+                properties: column(row, "properties")?,
+                start: column(row, "start")?,
+                end: column(row, "end")?,
+            };
+            Ok((column(row, "item")?, one))
+        });
+        detached.collect()
+    }
+
+    /// Creates relationships, and stubs where an end is missing. What was detached of the same
+    /// place is carried over.
+    pub(super) async fn create(
+        &self,
+        tx: &mut Transaction,
+        rows: &[&RelationshipRow],
+        detached: &HashMap<usize, Detached>,
+    ) -> Result<(), Failure> {
+        let parameters = rows.iter().map(|row| {
+            let mut properties = row.stamped();
+            for (name, value) in detached
+                .get(&row.item)
+                .into_iter()
+                .flat_map(|it| &it.properties)
+            {
+                let name = name.as_str().into();
+                if !properties.value.contains_key(&name) {
+                    properties.put(name, value.clone());
+                }
+            }
+            parameter(row, properties)
+        });
+        let parameters = list_of(parameters.collect());
+        let answer = tx.rows(&self.create, vec![("rows", parameters)]).await?;
+        let mut overruled = answer.iter().map(|row| column::<i64>(row, "overruled"));
+        if overruled.any(|count| !matches!(count, Ok(0))) {
+            return Err(Failure::Rival(
+                "a rival deleted a row that was being written",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Locks the `_key` of relationships that are not there, after their tombstones were written:
+    /// a rival that creates one, and has not seen the tombstone, makes this fail, or waits and
+    /// then finds it.
+    pub(super) async fn reserve(
+        &self,
+        tx: &mut Transaction,
+        rows: &[&RelationshipRow],
+    ) -> Result<(), Failure> {
+        let keys = rows
+            .iter()
+            .map(|row| list_of(vec![super::place(row.item), row.key.as_str().into()]));
+        tx.run(&self.reserve, vec![("rows", list_of(keys.collect()))])
+            .await
+    }
+}
+
+fn guard(kind: &str, start: &KeyPattern, end: &KeyPattern) -> String {
+    format!(
+        "UNWIND $rows AS r \
+         OPTIONAL MATCH (a)-[x:{kind} {{_key: r[1]}}]->(b) \
+         SET x._lock = null \
+         WITH r, x, a, b, x[$version] AS version \
+         OPTIONAL MATCH (t:{TOMBSTONE} {{_key: CASE WHEN x IS NULL THEN r[1] END}}) \
+         WITH r, x, CASE \
+           WHEN x IS NOT NULL AND version IS NULL THEN {lost} \
+           WHEN coalesce(version, t._v, -1) > r[2] THEN {stale} \
+           WHEN x IS NULL THEN {absent} \
+           WHEN {starts} = r[3] AND {ends} = r[4] THEN {fresh} \
+           ELSE {leaving} END AS fate \
+         SET x += CASE fate WHEN {fresh} THEN r[5] ELSE {{}} END \
+         WITH r, fate WHERE fate <> {fresh} \
+         RETURN fate, collect(r[0]) AS items",
+        lost = Fate::LOST,
+        stale = Fate::STALE,
+        absent = Fate::ABSENT,
+        fresh = Fate::FRESH,
+        leaving = Fate::LEAVING,
+        starts = start.values("a"),
+        ends = end.values("b"),
+    )
+}
+
+impl RelationshipRow {
+    /// The properties with `_key` and `_v`.
+    fn stamped(&self) -> BoltMap {
+        let mut properties = self.properties.clone();
+        properties.put("_key".into(), self.key.as_str().into());
+        properties.put("_v".into(), self.version.into());
+        properties
+    }
+}
+
+fn parameter(row: &RelationshipRow, properties: BoltMap) -> BoltType {
+    let end = |values: Option<&Vec<BoltType>>| {
+        values.map_or(BoltType::Null(BoltNull), |values| list_of(values.clone()))
+    };
+    list_of(vec![
+        super::place(row.item),
+        row.key.as_str().into(),
+        row.version.into(),
+        end(row.ends.as_ref().map(|ends| &ends.0)),
+        end(row.ends.as_ref().map(|ends| &ends.1)),
+        BoltType::Map(properties),
+    ])
+}

@@ -1,0 +1,246 @@
+//! What one transaction does with a batch, in its order.
+
+use std::collections::{HashMap, HashSet};
+
+use neo4rs::BoltType;
+
+use super::Targets;
+use super::batch::{Batch, Relationships};
+use super::client::Transaction;
+use super::derived::{self, Pairs};
+use super::error::Failure;
+use super::fill;
+use super::relationship::{RelationshipRow, RelationshipTarget};
+use super::stub::Candidates;
+use super::tombstone;
+use crate::sink::Outcome;
+
+/// What came of a batch.
+pub(super) struct Applied {
+    pub(super) outcomes: Vec<Outcome>,
+    /// How many rows were written without some value.
+    pub(super) incomplete: u64,
+}
+
+/// A transaction and what it remembers of what it has done.
+struct Work<'a> {
+    tx: &'a mut Transaction,
+    targets: &'a Targets,
+    outcomes: Vec<Outcome>,
+    /// Nodes that may be left without row and relationship.
+    candidates: Candidates<'a>,
+    /// `_key` and version of what was deleted.
+    deleted: Vec<(String, i64)>,
+}
+
+/// Applies a batch within an open transaction, which the caller ends.
+pub(super) async fn apply(
+    targets: &Targets,
+    batch: &mut Batch,
+    tx: &mut Transaction,
+) -> Result<Applied, Failure> {
+    let mut work = Work {
+        tx,
+        targets,
+        outcomes: vec![Outcome::Written; batch.items],
+        candidates: Candidates::default(),
+        deleted: Vec::new(),
+    };
+    work.lock_derived(batch).await?;
+    let incomplete = work.fill(batch).await?;
+    work.upsert_nodes(batch).await?;
+    let absent = work.write_relationships(batch).await?;
+    work.delete_nodes(batch).await?;
+    tombstone::bury(work.tx, work.deleted).await?;
+    for (target, rows) in absent {
+        target.reserve(work.tx, &rows).await?;
+    }
+    work.candidates.sweep(work.tx).await?;
+    let mut outcomes = work.outcomes;
+    for (item, outcome) in &batch.rejected {
+        outcomes[*item] = outcome.clone();
+    }
+    Ok(Applied {
+        outcomes,
+        incomplete,
+    })
+}
+
+/// Rows of relationships that were deleted and not there.
+type Absent<'a> = Vec<(&'a RelationshipTarget, Vec<&'a RelationshipRow>)>;
+
+impl<'a> Work<'a> {
+    async fn lock_derived(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let touched = |it: &&derived::DerivedTarget| {
+            let mut targets = batch.relationships.keys();
+            targets.any(|id| it.follows_from(self.targets.relationship(*id)))
+        };
+        let names = self.targets.derived.iter().filter(touched);
+        let names = names.map(|it| it.name.as_str()).collect();
+        derived::lock(self.tx, names).await
+    }
+
+    /// Completes rows that came without some value; answers how many stay incomplete.
+    async fn fill(&mut self, batch: &mut Batch) -> Result<u64, Failure> {
+        let mut incomplete = 0;
+        for (id, rows) in batch
+            .nodes
+            .iter_mut()
+            .filter(|(_, rows)| !rows.holes.is_empty())
+        {
+            let statement = fill::of_nodes(&self.targets.node(*id).pattern);
+            let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
+            incomplete += found.incomplete;
+            for row in &mut rows.upserts {
+                let values = found.values.remove(&row.item).unwrap_or_default();
+                row.properties.value.extend(values.value);
+            }
+        }
+        for (id, rows) in batch
+            .relationships
+            .iter_mut()
+            .filter(|(_, rows)| !rows.holes.is_empty())
+        {
+            let statement = fill::of_relationships(&self.targets.relationship(*id).kind);
+            let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
+            incomplete += found.incomplete;
+            for row in &mut rows.rows {
+                let values = found.values.remove(&row.item).unwrap_or_default();
+                row.properties.value.extend(values.value);
+            }
+        }
+        Ok(incomplete)
+    }
+
+    async fn upsert_nodes(&mut self, batch: &Batch) -> Result<(), Failure> {
+        for (id, rows) in batch
+            .nodes
+            .iter()
+            .filter(|(_, rows)| !rows.upserts.is_empty())
+        {
+            let target = self.targets.node(*id);
+            let stale: HashSet<_> = target
+                .upsert(self.tx, &rows.upserts)
+                .await?
+                .into_iter()
+                .collect();
+            for row in rows.upserts.iter().filter(|row| stale.contains(&row.item)) {
+                // Made to be locked, perhaps, and overruled by a tombstone.
+                self.candidates.add_values(&target.pattern, &row.key);
+                self.outcomes[row.item] = Outcome::Stale;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_relationships(&mut self, batch: &'a Batch) -> Result<Absent<'a>, Failure> {
+        let mut lost: Vec<Pairs> = vec![Pairs::new(); self.targets.derived.len()];
+        let mut absent = Absent::new();
+        let mut written = Vec::new();
+        for (id, rows) in &batch.relationships {
+            let target = self.targets.relationship(*id);
+            let (keys, gone) = self.write_one(target, rows, &mut lost).await?;
+            if !gone.is_empty() {
+                absent.push((target, gone));
+            }
+            written.push((target, keys));
+        }
+        for (derived, pairs) in self.targets.derived.iter().zip(lost) {
+            for (target, keys) in written.iter().filter(|(_, keys)| !keys.is_empty()) {
+                derived.draw(self.tx, target, keys).await?;
+            }
+            derived.erase(self.tx, pairs).await?;
+        }
+        Ok(absent)
+    }
+
+    /// Writes the relationships of one projection. Answers the keys of those that are there now,
+    /// and the rows of those that were deleted without having been there.
+    async fn write_one(
+        &mut self,
+        target: &'a RelationshipTarget,
+        rows: &'a Relationships,
+        lost: &mut [Pairs],
+    ) -> Result<(Vec<BoltType>, Vec<&'a RelationshipRow>), Failure> {
+        let guarded = target.guard(self.tx, &rows.rows).await?;
+        for item in &guarded.stale {
+            self.outcomes[*item] = Outcome::Stale;
+        }
+        let fresh: Vec<_> = rows
+            .rows
+            .iter()
+            .filter(|row| !guarded.stale.contains(&row.item))
+            .collect();
+        let leaving: Vec<_> = fresh
+            .iter()
+            .copied()
+            .filter(|row| guarded.leaving.contains(&row.item))
+            .collect();
+        let detached = self.detach(target, &leaving, lost).await?;
+        let (upserts, deletes): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|row| row.ends.is_some());
+        let new: Vec<_> = upserts
+            .iter()
+            .copied()
+            .filter(|row| guarded.absent.contains(&row.item) || guarded.leaving.contains(&row.item))
+            .collect();
+        if !new.is_empty() {
+            target.create(self.tx, &new, &detached).await?;
+        }
+        let tombstones = deletes.iter().map(|row| (row.key.clone(), row.version));
+        self.deleted.extend(tombstones);
+        let keys = upserts.iter().map(|row| BoltType::from(row.key.as_str()));
+        let gone = deletes
+            .into_iter()
+            .filter(|row| guarded.absent.contains(&row.item));
+        Ok((keys.collect(), gone.collect()))
+    }
+
+    async fn detach(
+        &mut self,
+        target: &'a RelationshipTarget,
+        rows: &[&RelationshipRow],
+        lost: &mut [Pairs],
+    ) -> Result<HashMap<usize, super::relationship::Detached>, Failure> {
+        if rows.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys: Vec<_> = rows
+            .iter()
+            .map(|row| BoltType::from(row.key.as_str()))
+            .collect();
+        for (derived, pairs) in self.targets.derived.iter().zip(lost) {
+            derived.find(self.tx, target, &keys, pairs).await?;
+        }
+        let detached = target.detach(self.tx, rows).await?;
+        for one in detached.values() {
+            self.candidates.add(&target.start, one.start.clone());
+            self.candidates.add(&target.end, one.end.clone());
+        }
+        Ok(detached)
+    }
+
+    async fn delete_nodes(&mut self, batch: &Batch) -> Result<(), Failure> {
+        for (id, rows) in batch
+            .nodes
+            .iter()
+            .filter(|(_, rows)| !rows.deletes.is_empty())
+        {
+            let target = self.targets.node(*id);
+            let stale: HashSet<_> = target
+                .delete(self.tx, &rows.deletes)
+                .await?
+                .into_iter()
+                .collect();
+            for row in &rows.deletes {
+                self.candidates.add_values(&target.pattern, &row.key);
+                if stale.contains(&row.item) {
+                    self.outcomes[row.item] = Outcome::Stale;
+                } else {
+                    self.deleted.push((row.tombstone.clone(), row.version));
+                }
+            }
+        }
+        Ok(())
+    }
+}

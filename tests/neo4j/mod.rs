@@ -1,0 +1,8 @@
+//! The Neo4j sink on the real server.
+
+mod random;
+mod rivals;
+mod rows;
+mod rules;
+mod server;
+mod world;

@@ -1,0 +1,204 @@
+//! What two instances, or an instance and somebody else, do to each other.
+
+use std::time::{Duration, Instant};
+
+use distributary::change::Change;
+use distributary::sink::neo4j::Neo4j;
+use distributary::sink::{OutageKind, Outcome, Sink as _, SinkError};
+use neo4rs::query;
+
+use super::rows::{ITEMS, PRODUCTS, deleted, item, order, product, user};
+use super::world::{World, coalesced, drawn, settings, written};
+
+/// How many transactions wait for a lock.
+async fn waiting(world: &World) -> usize {
+    let text = "SHOW TRANSACTIONS YIELD status, currentQuery WHERE status STARTS WITH 'Blocked' \
+                AND currentQuery CONTAINS $prefix RETURN status";
+    world
+        .rows(query(text).param("prefix", world.prefix.as_str()))
+        .await
+        .len()
+}
+
+async fn until_one_waits(world: &World) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while waiting(world).await == 0 {
+        assert!(
+            Instant::now() < deadline,
+            "nobody came to wait for the lock"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Runs `cypher` in a transaction, writes the change meanwhile, commits, and answers the outcome.
+async fn write_while(
+    world: &World,
+    cypher: &str,
+    change: Change,
+) -> Result<Vec<Outcome>, SinkError> {
+    let sink = world.sink(&settings());
+    let mut rival = world.graph.start_txn().await.unwrap();
+    rival
+        .run(query(&cypher.replace("P_", &world.prefix)))
+        .await
+        .unwrap();
+    let batch = world.project(&[change]);
+    let write = tokio::spawn(async move { sink.write(&batch).await });
+    until_one_waits(world).await;
+    rival.commit().await.unwrap();
+    write.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_node_is_compared_as_it_is_after_waiting_for_its_lock() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world.write(&sink, &[user(1, "1", "\"one\"")]).await;
+    let answer = write_while(
+        &world,
+        "MATCH (n:P_User {id: 1}) SET n._v = 9, n.name = 'nine'",
+        user(5, "1", "\"five\""),
+    )
+    .await;
+    assert_eq!(answer.unwrap()[0], Outcome::Stale);
+    assert_eq!(
+        world.snapshot().await.nodes.values().next().unwrap()["name"],
+        "nine"
+    );
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_relationship_is_compared_as_it_is_after_waiting_for_its_lock() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world.write(&sink, &[item(1, "1", "2")]).await;
+    let answer = write_while(
+        &world,
+        "MATCH ()-[x:P_CONTAINS]->() SET x._v = 9, x.quantity = 9",
+        item(5, "1", "2"),
+    )
+    .await;
+    assert_eq!(answer.unwrap()[0], Outcome::Stale);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_row_is_not_lost_when_a_rival_deletes_its_node_meanwhile() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world.write(&sink, &[user(1, "1", "null")]).await;
+    let answer = write_while(
+        &world,
+        "MATCH (n:P_User {id: 1}) DELETE n",
+        user(5, "1", "null"),
+    )
+    .await;
+    let Err(SinkError::Outage(outage)) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(outage.kind, OutageKind::Contention);
+    world.write(&sink, &[user(5, "1", "null")]).await;
+    assert_eq!(drawn(&world.snapshot().await), ["User 1"]);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_row_is_not_lost_when_a_rival_deletes_its_relationship_meanwhile() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world.write(&sink, &[item(1, "1", "2")]).await;
+    let cypher = "MATCH ()-[x:P_CONTAINS]->() SET x._lock = null WITH x DELETE x";
+    let answer = write_while(&world, cypher, item(5, "1", "2")).await;
+    assert!(matches!(answer, Err(SinkError::Outage(_))), "{answer:?}");
+    world.write(&sink, &[item(5, "1", "2")]).await;
+    assert_eq!(
+        drawn(&world.snapshot().await).last().unwrap(),
+        "1 -CONTAINS-> 2"
+    );
+    world.clean_up().await;
+}
+
+/// Two instances write at once.
+async fn both(world: &World, one: (&Neo4j, Vec<Change>), two: (&Neo4j, Vec<Change>)) {
+    tokio::join!(world.write(one.0, &one.1), world.write(two.0, &two.1));
+}
+
+#[tokio::test]
+async fn two_instances_that_each_add_or_remove_one_half_of_a_path_agree() {
+    let world = World::new().await;
+    let (one, two) = (world.sink(&settings()), world.sink(&settings()));
+    for round in 0..25 {
+        let version = 1 + 2 * round;
+        let halves = (order(version, "2", "1"), item(version, "2", "3"));
+        both(&world, (&one, vec![halves.0]), (&two, vec![halves.1])).await;
+        let there = drawn(&world.snapshot().await);
+        let purchased = "1 -PURCHASED-> 3".to_owned();
+        assert!(there.contains(&purchased), "round {round}: {there:?}");
+        let item_key = [("order_id", "2"), ("product_id", "3")];
+        let halves = (
+            order(version + 1, "2", "null"),
+            deleted(version + 1, ITEMS, &item_key),
+        );
+        both(&world, (&one, vec![halves.0]), (&two, vec![halves.1])).await;
+        assert_eq!(drawn(&world.snapshot().await), ["Order 2"], "round {round}");
+    }
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn two_instances_that_hold_release_and_delete_the_same_nodes_leave_no_stub() {
+    let world = World::new().await;
+    let (one, two) = (world.sink(&settings()), world.sink(&settings()));
+    let gone = |version, id| deleted(version, ITEMS, &[("order_id", id), ("product_id", "9")]);
+    let product_gone = |version| deleted(version, PRODUCTS, &[("id", "9")]);
+    for round in 0..25 {
+        let version = 1 + 4 * round;
+        let held = vec![item(version, "1", "9"), product(version, "9")];
+        both(&world, (&one, held), (&two, vec![item(version, "2", "9")])).await;
+        let version = version + 1;
+        let released = vec![gone(version, "1"), product_gone(version)];
+        both(&world, (&one, released), (&two, vec![gone(version, "2")])).await;
+        assert!(drawn(&world.snapshot().await).is_empty(), "round {round}");
+        let version = version + 1;
+        both(
+            &world,
+            (&one, vec![product(version, "9")]),
+            (&two, vec![item(version, "2", "9")]),
+        )
+        .await;
+        let there = drawn(&world.snapshot().await);
+        assert_eq!(
+            there,
+            ["Order 2 (stub)", "Product 9", "2 -CONTAINS-> 9"],
+            "round {round}"
+        );
+        let version = version + 1;
+        both(
+            &world,
+            (&one, vec![product_gone(version)]),
+            (&two, vec![gone(version, "2")]),
+        )
+        .await;
+        assert!(drawn(&world.snapshot().await).is_empty(), "round {round}");
+    }
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_late_create_and_a_delete_of_the_same_row_leave_nothing() {
+    let world = World::new().await;
+    let (owner, zombie) = (world.sink(&settings()), world.sink(&settings()));
+    for round in 0..25 {
+        let id = round.to_string();
+        let key = [("order_id", id.as_str()), ("product_id", "1")];
+        let late = coalesced(world.project(&[item(1, &id, "1")]));
+        let delete = coalesced(world.project(&[deleted(2, ITEMS, &key)]));
+        let (late, delete) = tokio::join!(written(&zombie, &late), written(&owner, &delete));
+        late.unwrap();
+        delete.unwrap();
+        assert!(drawn(&world.snapshot().await).is_empty(), "round {round}");
+    }
+    world.clean_up().await;
+}

@@ -1,0 +1,77 @@
+//! The shop's tables and changes of their rows.
+
+use std::sync::Arc;
+
+use distributary::change::{Cell, Change, Op, Row, Shape, TableId, Version};
+
+pub(super) const USERS: TableId = TableId(0);
+pub(super) const PRODUCTS: TableId = TableId(1);
+pub(super) const ORDERS: TableId = TableId(2);
+pub(super) const ITEMS: TableId = TableId(3);
+
+/// A change of a row: `None` of `after` deletes it. Columns given as `?` were not sent.
+pub(super) fn change(
+    (table, op): (TableId, Op),
+    version: i64,
+    key: &[(&str, &str)],
+    after: Option<&[(&str, &str)]>,
+) -> Change {
+    Change {
+        table,
+        op,
+        key: Row::from_pairs(key),
+        before: None,
+        after: after.map(row),
+        moved_from: None,
+        version: Version::new(0, version),
+        committed_at_ms: 0,
+    }
+}
+
+fn row(pairs: &[(&str, &str)]) -> Row {
+    let full = Row::from_pairs(pairs);
+    let mut text = String::new();
+    let cells = full.columns().map(|(_, value)| {
+        let json = value.json().unwrap();
+        if json == "?" {
+            return Cell::UNAVAILABLE;
+        }
+        let start = text.len();
+        text.push_str(json);
+        Cell::new(start, text.len())
+    });
+    let cells = cells.collect();
+    let shape = Shape::new(pairs.iter().map(|(name, _)| *name));
+    Row::new(Arc::new(text), Arc::new(shape), cells)
+}
+
+pub(super) fn user(version: i64, id: &str, name: &str) -> Change {
+    let key = [("id", id)];
+    let after = [
+        ("id", id),
+        ("name", name),
+        ("bio", "null"),
+        ("friend_id", "null"),
+    ];
+    change((USERS, Op::Update), version, &key, Some(&after))
+}
+
+pub(super) fn product(version: i64, id: &str) -> Change {
+    let after = [("id", id), ("name", "\"thing\""), ("price", "\"0.10\"")];
+    change((PRODUCTS, Op::Update), version, &[("id", id)], Some(&after))
+}
+
+pub(super) fn order(version: i64, id: &str, user_id: &str) -> Change {
+    let after = [("id", id), ("user_id", user_id), ("status", "\"new\"")];
+    change((ORDERS, Op::Update), version, &[("id", id)], Some(&after))
+}
+
+pub(super) fn item(version: i64, order_id: &str, product_id: &str) -> Change {
+    let key = [("order_id", order_id), ("product_id", product_id)];
+    let after = [key[0], key[1], ("quantity", "1"), ("note", "null")];
+    change((ITEMS, Op::Update), version, &key, Some(&after))
+}
+
+pub(super) fn deleted(version: i64, table: TableId, key: &[(&str, &str)]) -> Change {
+    change((table, Op::Delete), version, key, None)
+}

@@ -20,7 +20,9 @@ use crate::metrics::{Metrics, PipelineObserver, SinkObserver};
 use crate::projector::Projector;
 use crate::projector::cache::CacheProjector;
 use crate::projector::document::DocumentProjector;
+use crate::projector::graph::GraphProjector;
 use crate::sink::elasticsearch::{DocumentProjection, Elasticsearch};
+use crate::sink::neo4j::{GraphProjection, Neo4j};
 use crate::sink::redis::RedisSink;
 use crate::sink::{Sink, SinkError};
 use crate::source::reread::Reader;
@@ -201,11 +203,32 @@ impl<'a> Parts<'a> {
                 })?;
                 Ok(self.spawn(index, name, sink, projectors, it.batch, 1))
             }
-            config::Sink::Neo4j(_) => Err(Fatal::Store {
-                sink: name.to_owned(),
-                reason: "not there yet".to_owned(),
-            }),
+            config::Sink::Neo4j(it) => {
+                let sink = Neo4j::new(it, &self.graphs(name));
+                let projectors = self.projectors(name, |id, table, kind| match kind {
+                    ProjectionKind::Node(it) => Some(GraphProjector::node(id, table, it)),
+                    ProjectionKind::Relationship(it) => {
+                        Some(GraphProjector::relationship(id, table, it))
+                    }
+                    _ => None,
+                })?;
+                Ok(self.spawn(index, name, sink, projectors, it.batch, 1))
+            }
         }
+    }
+
+    fn graphs(&self, sink: &str) -> Vec<GraphProjection<'_>> {
+        let projections = (0..)
+            .map(ProjectionId)
+            .zip(&self.process.config.projections);
+        projections
+            .filter(|(_, it)| it.sink == sink)
+            .map(|(id, it)| GraphProjection {
+                id,
+                name: &it.name,
+                kind: &it.kind,
+            })
+            .collect()
     }
 
     fn documents(&self, sink: &str) -> Vec<DocumentProjection<'_>> {

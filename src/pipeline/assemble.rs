@@ -118,8 +118,9 @@ impl Process {
 
     /// Asks each store now and then whether it answers, for readiness.
     fn watch(&self, stores: &[NamedStore]) {
-        for (name, store) in stores.iter().cloned() {
-            let health = self.health.sink(&name);
+        for (name, store) in stores {
+            let health = self.health.sink(name);
+            let store = Arc::clone(store);
             tokio::spawn(async move {
                 loop {
                     match store.ping().await {
@@ -144,6 +145,14 @@ struct Parts<'a> {
     reader: Reader,
     dead_letters: DeadLetters,
     report_to: mpsc::UnboundedSender<Report>,
+}
+
+/// A store with its projectors, and how it is written to.
+struct Built<P, S> {
+    sink: S,
+    projectors: Vec<(TableId, ProjectionId, P)>,
+    batch: Batch,
+    in_flight: usize,
 }
 
 impl<'a> Parts<'a> {
@@ -193,7 +202,16 @@ impl<'a> Parts<'a> {
                     ProjectionKind::Document(it) => Some(DocumentProjector::new(id, table, it)),
                     _ => None,
                 })?;
-                Ok(self.spawn(index, name, sink, projectors, it.batch, it.in_flight))
+                Ok(self.spawn(
+                    index,
+                    name,
+                    Built {
+                        sink,
+                        projectors,
+                        batch: it.batch,
+                        in_flight: it.in_flight,
+                    },
+                ))
             }
             config::Sink::Redis(it) => {
                 let sink = RedisSink::new(it).map_err(store)?;
@@ -201,7 +219,16 @@ impl<'a> Parts<'a> {
                     ProjectionKind::Cache(it) => Some(CacheProjector::new(id, it, table)),
                     _ => None,
                 })?;
-                Ok(self.spawn(index, name, sink, projectors, it.batch, 1))
+                Ok(self.spawn(
+                    index,
+                    name,
+                    Built {
+                        sink,
+                        projectors,
+                        batch: it.batch,
+                        in_flight: 1,
+                    },
+                ))
             }
             config::Sink::Neo4j(it) => {
                 let sink = Neo4j::new(it, &self.graphs(name));
@@ -212,7 +239,16 @@ impl<'a> Parts<'a> {
                     }
                     _ => None,
                 })?;
-                Ok(self.spawn(index, name, sink, projectors, it.batch, 1))
+                Ok(self.spawn(
+                    index,
+                    name,
+                    Built {
+                        sink,
+                        projectors,
+                        batch: it.batch,
+                        in_flight: 1,
+                    },
+                ))
             }
         }
     }
@@ -272,19 +308,17 @@ impl<'a> Parts<'a> {
         Ok(made)
     }
 
-    fn spawn<P, S>(
-        &self,
-        index: usize,
-        name: &str,
-        sink: S,
-        projectors: Vec<(TableId, ProjectionId, P)>,
-        batch: Batch,
-        in_flight: usize,
-    ) -> (SinkHandle, NamedStore)
+    fn spawn<P, S>(&self, index: usize, name: &str, built: Built<P, S>) -> (SinkHandle, NamedStore)
     where
         P: Projector,
         S: Sink<Mutation = P::Mutation>,
     {
+        let Built {
+            sink,
+            projectors,
+            batch,
+            in_flight,
+        } = built;
         let mut wants = vec![false; self.tables.len()];
         projectors
             .iter()

@@ -17,7 +17,7 @@ use super::intake::{Intake, Refusal, Taken};
 use super::ledger::Ack;
 use super::old_rows::OldRows;
 use super::{Observer, SinkHandle};
-use crate::config::{OnTruncate, Table};
+use crate::config::{COMMIT_DEADLINE, OnTruncate, Table};
 use crate::delivery::dead_letter::{DeadLetter, DeadLetters, Stage};
 use crate::delivery::{Delivery, Report, Reports, ToSink};
 use crate::envelope::{DecodeError, Decoder};
@@ -28,6 +28,9 @@ use crate::source::{
 
 /// How often drains are looked at and watermarks stored.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How long leaving the group may take: the last commit, and the farewell.
+const LEAVE_TIMEOUT: Duration = COMMIT_DEADLINE.saturating_add(Duration::from_secs(2));
 
 /// Everything a pipeline is connected to.
 pub struct Wiring {
@@ -107,6 +110,30 @@ impl Pipeline {
     /// # Errors
     /// [`Fatal`]: the process must end, and replays from the last commit when it starts again.
     pub async fn run(mut self) -> Result<(), Fatal> {
+        let outcome = self.until_ended().await;
+        if let Err(fatal) = &outcome {
+            // The ledger is not to be believed where it has broken its own rules.
+            let offsets = match fatal {
+                Fatal::Bug(_) => Vec::new(),
+                _ => self.take_commits(|_| true),
+            };
+            self.command(SourceCommand::Stop(offsets));
+        }
+        self.left().await;
+        outcome
+    }
+
+    /// Waits until the poll thread has left the group, or others would wait for our session to
+    /// end.
+    async fn left(&mut self) {
+        let events = &mut self.wiring.source.events;
+        let all = async { while events.recv().await.is_some() {} };
+        if tokio::time::timeout(LEAVE_TIMEOUT, all).await.is_err() {
+            tracing::warn!("the group could not be left in time; it ends our session itself");
+        }
+    }
+
+    async fn until_ended(&mut self) -> Result<(), Fatal> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -140,6 +167,8 @@ impl Pipeline {
                 self.wiring.observer.rebalanced("lost", &partitions);
                 self.forget(&partitions);
             }
+            // What was delivered after the stop was asked for was not taken.
+            SourceEvent::End(..) if self.stopping => {}
             SourceEvent::End(partition, next) => {
                 if let Some(intake) = self.intakes.get_mut(&partition) {
                     intake.ledger.end(next);
@@ -192,6 +221,9 @@ impl Pipeline {
     }
 
     fn take_records(&mut self, records: Vec<Record>) -> Result<(), Fatal> {
+        if self.stopping {
+            return Ok(());
+        }
         let mut deliveries: Vec<Vec<Delivery>> = self
             .wiring
             .sinks

@@ -46,12 +46,17 @@ impl Context {
     }
 
     /// From now on revokes are granted at once: the consumer is being closed, nobody reads
-    /// [`Self::take`] any more, and a close waits for the answer.
+    /// [`Self::take`] any more, and a close waits for the answer. Nothing is kept any more: lists
+    /// hold on to librdkafka's partitions, and it would wait for them to go.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
+        drop(self.take());
     }
 
     fn report(&self, callback: Callback) {
+        if self.closing.load(Ordering::SeqCst) {
+            return;
+        }
         self.reported
             .lock()
             .expect("no panic under this lock")

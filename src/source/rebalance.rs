@@ -11,6 +11,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Context;
 use super::start::{Commit, Facts, LOOK_BACK, decide};
@@ -192,15 +193,12 @@ impl Group {
             .ok()
             .filter(|&count| count > 0)
             .ok_or(KafkaError::MetadataFetch(
-                rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition,
+                RDKafkaErrorCode::UnknownTopicOrPartition,
             ))
     }
 
-    /// Commits and waits for the answer, but not for ever.
+    /// Commits these and what was stored before, and waits for the answer, but not for ever.
     pub(super) fn commit_now(&self, offsets: &[(Partition, NextOffset, CommitNote)]) {
-        if offsets.is_empty() {
-            return;
-        }
         let list = match self.offsets(offsets) {
             Ok(list) => list,
             Err(error) => return tracing::error!(%error, "a watermark cannot be committed"),
@@ -208,11 +206,7 @@ impl Group {
         let (answer, answered) = mpsc::channel();
         let consumer = Arc::clone(&self.consumer);
         // On a thread of its own, because a synchronous commit has no deadline.
-        std::thread::spawn(move || {
-            answer
-                .send(consumer.commit(&list, CommitMode::Sync))
-                .is_ok()
-        });
+        std::thread::spawn(move || answer.send(commit(&consumer, &list)).is_ok());
         match answered.recv_timeout(COMMIT_TIMEOUT) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -226,5 +220,18 @@ impl Group {
                 );
             }
         }
+    }
+}
+
+/// By way of the store: when partitions are given up, librdkafka commits what is stored, over
+/// whatever else was committed meanwhile.
+fn commit(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> KafkaResult<()> {
+    if list.count() > 0 && consumer.store_offsets(list).is_err() {
+        // They are no longer ours to store; the coordinator decides whether they may be committed.
+        return consumer.commit(list, CommitMode::Sync);
+    }
+    match consumer.commit_consumer_state(CommitMode::Sync) {
+        Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
+        committed => committed,
     }
 }

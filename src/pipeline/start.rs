@@ -60,8 +60,10 @@ pub fn decide(expected: &Expected, found: &Found) -> Result<Verdict, String> {
     match (marker.started, expected.has_commits) {
         (true, true) => Ok(Verdict::GoOn),
         (true, false) => Err(format!(
-            "projection `{name}` was filled by group `{}`, whose commits are gone (expired or \
-             deleted): where it stood is not known. {}",
+            "projection `{name}` was filled by group `{}`, whose commits are gone (expired, or \
+             deleted with their topic): where it stood is not known. If the topic was made again, \
+             give its table a higher `epoch` first: its offsets begin anew, and what is there would \
+             win over them. {}",
             expected.group,
             way_out(name)
         )),

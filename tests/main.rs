@@ -3,6 +3,7 @@
 // What the helpers of a test expect, they say by failing.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod cli;
 mod elasticsearch;
 mod neo4j;

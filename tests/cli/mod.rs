@@ -1,5 +1,8 @@
 //! The command line as a shell sees it: exit codes, and what goes to which stream.
 
+mod offsets;
+mod run;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -19,6 +22,11 @@ fn example() -> &'static Path {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
+}
+
+/// Everything it has said, to whichever stream.
+fn said(output: &Output) -> String {
+    [text(&output.stdout), text(&output.stderr)].concat()
 }
 
 #[test]

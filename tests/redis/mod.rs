@@ -1,7 +1,5 @@
 //! The Redis sink on real servers, each with a fault of its own.
 
-mod server;
-
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,7 +11,7 @@ use distributary::projector::cache::{CacheKey, CacheProjector};
 use distributary::sink::redis::RedisSink;
 use distributary::sink::{Outage, OutageKind, Outcome, Sink as _, SinkError};
 
-use server::{Server, free_port};
+use crate::support::redis_server::{Server, free_port};
 
 const NO_SNAPSHOTS: [&str; 2] = ["--save", ""];
 

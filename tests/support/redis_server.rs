@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use redis::aio::MultiplexedConnection;
 
-pub(super) struct Server {
-    pub(super) port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     directory: PathBuf,
     arguments: Vec<String>,
     process: Child,
@@ -18,7 +18,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn start(arguments: &[&str]) -> Result<Self> {
+    pub(crate) async fn start(arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let directory = folder.path().join("data");
         std::fs::create_dir(&directory)?;
@@ -36,27 +36,27 @@ impl Server {
         Ok(server)
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    pub(super) fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process.wait()?;
         Ok(())
     }
 
-    pub(super) async fn start_again(&mut self) -> Result<()> {
+    pub(crate) async fn start_again(&mut self) -> Result<()> {
         self.process = spawn(self.port, &self.directory, &self.arguments)?;
         self.answering().await
     }
 
     /// Sends a signal: STOP freezes the process with its connections open, CONT thaws it.
-    pub(super) fn signal(&self, signal: &str) -> Result<()> {
+    pub(crate) fn signal(&self, signal: &str) -> Result<()> {
         let process = self.process.id().to_string();
         let sent = Command::new("kill")
             .args(["-s", signal, &process])
@@ -66,14 +66,14 @@ impl Server {
     }
 
     /// A connection of the test's own.
-    pub(super) async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
+    pub(crate) async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
         redis::Client::open(self.url())?
             .get_multiplexed_async_connection()
             .await
     }
 
     /// Runs one command, words separated by blanks.
-    pub(super) async fn run<T: redis::FromRedisValue>(&self, command: &str) -> Result<T> {
+    pub(crate) async fn run<T: redis::FromRedisValue>(&self, command: &str) -> Result<T> {
         let mut connection = self.connect().await?;
         let mut words = command.split_whitespace();
         let mut it = redis::cmd(words.next().context("a command")?);
@@ -108,7 +108,7 @@ impl Drop for Server {
     }
 }
 
-pub(super) fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -1,0 +1,5 @@
+//! What a running program does about records, topics and servers that are not as they should be.
+
+mod poison;
+mod servers;
+mod topics;

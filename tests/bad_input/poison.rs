@@ -1,0 +1,141 @@
+//! Records that can never be applied.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::support::feed::{Feed, change, row, source};
+use crate::support::kafka::Record;
+
+fn raw(key: &str, value: &str) -> Record {
+    Record {
+        key: Some(key.into()),
+        value: Some(value.into()),
+        headers: BTreeMap::from([("trace".to_owned(), "42".to_owned())]),
+    }
+}
+
+/// Records that are no changes, and what the reason says of each.
+fn undecodable() -> [(Record, &'static str); 4] {
+    let envelope = json!({
+        "before": null, "after": {"id": 4, "name": "x"}, "source": source(), "op": "c",
+    });
+    [
+        (raw(r#"{"id":1}"#, r#"{"before": nu"#), "JSON"),
+        (
+            raw(r#"{"id":2}"#, r#"{"id": 2, "name": "flat"}"#),
+            "envelope",
+        ),
+        (raw(r#"{"id":3}"#, r#"[1, 2]"#), ""),
+        (raw(r#"{"other":4}"#, &envelope.to_string()), "no column id"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_change_becomes_a_dead_letter_as_it_was_and_its_neighbours_are_written() {
+    let feed = Feed::new(1).await;
+    let mut neighbours = vec![];
+    for (index, (record, _)) in (0..).zip(undecodable()) {
+        feed.send(record).await;
+        feed.insert(100 + index).await;
+        neighbours.push(100 + index);
+    }
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    for id in neighbours {
+        assert!(feed.document(id).await.is_some(), "the document of {id}");
+    }
+    let letters = feed.dead_letters(4);
+    for (index, (letter, (original, says))) in letters.iter().zip(undecodable()).enumerate() {
+        assert_eq!(
+            (&letter.key, &letter.value),
+            (&original.key, &original.value)
+        );
+        let header = |name: &str| letter.headers[name].as_str();
+        assert_eq!(header("trace"), "42", "the record's own header");
+        assert_eq!(header("__connect.errors.topic"), feed.topic());
+        assert_eq!(header("__connect.errors.partition"), "0");
+        assert_eq!(header("__connect.errors.offset"), (2 * index).to_string());
+        let reason = header("__connect.errors.exception.message");
+        assert!(reason.contains(says), "{reason} says {says}");
+    }
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_the_index_never_takes_becomes_a_dead_letter_that_names_its_projection() {
+    let feed = Feed::new(1).await;
+    feed.insert(1).await;
+    let mut unfit = row(2, "unfit");
+    unfit["stock"] = json!("plenty");
+    let unfit = change("c", None, Some(unfit));
+    let offset = feed.send(unfit.clone()).await;
+    feed.insert(3).await;
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    assert!(feed.document(1).await.is_some());
+    assert!(feed.document(2).await.is_none());
+    assert!(feed.document(3).await.is_some());
+    let letter = feed.dead_letters(1).remove(0);
+    assert_eq!((&letter.key, &letter.value), (&unfit.key, &unfit.value));
+    assert_eq!(letter.headers["distributary.sink"], "search");
+    assert_eq!(letter.headers["distributary.projection"], "items-index");
+    assert_eq!(letter.headers["distributary.version"], offset.to_string());
+    let reason = &letter.headers["__connect.errors.exception.message"];
+    assert!(!reason.contains("plenty"), "a row's value in {reason}");
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_on_poison_stop_the_program_stops_at_the_record_and_commits_what_is_before_it() {
+    let mut feed = Feed::new(1).await;
+    feed.configure("stop.yaml", "on_poison: stop");
+    feed.insert(1).await;
+    let offset = feed.send(raw(r#"{"id":2}"#, "{")).await;
+    feed.insert(3).await;
+    let mut program = feed.run(&[]);
+    let place = format!("offset {offset} of partition 0 of topic `{}`", feed.topic());
+    program.refuses(65, &[&place, "--to-offset 2"]).await;
+    let committed = feed.kafka.committed(&feed.topic(), 0);
+    assert!(committed.is_none_or(|next| next <= offset), "{committed:?}");
+
+    // The way out that it names works at once: it has left its group.
+    let topic = feed.topic();
+    let skip = [
+        "offsets",
+        "reset",
+        "--topic",
+        &topic,
+        "--partition",
+        "0",
+        "--to-offset",
+        "2",
+        "--execute",
+    ];
+    let reset = feed.call.output(&skip);
+    assert!(reset.status.success(), "{reset:?}");
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    assert!(feed.document(3).await.is_some());
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_table_stops_the_program_until_it_is_told_to_ignore_that() {
+    let mut feed = Feed::new(1).await;
+    feed.insert(1).await;
+    let truncate = json!({"before": null, "after": null, "source": source(), "op": "t"});
+    feed.send(Record {
+        value: Some(truncate.to_string().into()),
+        ..Record::default()
+    })
+    .await;
+    let mut program = feed.run(&[]);
+    program.refuses(65, &["truncate", "items"]).await;
+
+    feed.configure("ignore.yaml", "tables: {items: {on_truncate: ignore}}");
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    assert!(feed.document(1).await.is_some());
+    program.stop().await;
+}

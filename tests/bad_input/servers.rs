@@ -1,0 +1,74 @@
+//! Servers that are away when the program starts.
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::feed::Feed;
+use crate::support::redis_server::free_port;
+use crate::support::stack;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_down_at_the_start_is_named_and_waited_for() {
+    let mut feed = Feed::new(1).await;
+    feed.redis.stop().unwrap();
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    let said = program.waits_for("sink cache").await;
+    assert!(said["waiting_for"].get("sink search").is_none(), "{said}");
+    assert_eq!(program.ask("livez").await.unwrap().0, 200);
+    assert_eq!(feed.kafka.committed(&feed.topic(), 0), None);
+
+    feed.redis.start_again().await.unwrap();
+    program.ready().await;
+    feed.until_committed().await;
+    assert!(feed.document(1).await.is_some());
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_down_at_the_start_is_waited_for() {
+    let mut feed = Feed::new(1).await;
+    let port = free_port().unwrap();
+    let brokers = format!("127.0.0.1:{port}");
+    feed.configure("away.yaml", &format!("source: {{brokers: ['{brokers}']}}"));
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    let group = format!("consumer group {}", feed.name);
+    program.waits_for(&group).await;
+    assert_eq!(program.ask("livez").await.unwrap().0, 200);
+
+    // The real broker appears at that address.
+    let listener = TcpListener::bind(brokers).await.unwrap();
+    let door = tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut broker = TcpStream::connect(stack("KAFKA_BROKERS")).await.unwrap();
+            // Either side may hang up as it likes.
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut broker).await.ok() });
+        }
+    });
+    program.ready().await;
+    feed.until_committed().await;
+    assert!(feed.document(1).await.is_some());
+    program.stop().await;
+    door.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_goes_away_loses_nothing_and_buries_nothing() {
+    let mut feed = Feed::new(1).await;
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    program.ready().await;
+    feed.until_committed().await;
+    feed.redis.stop().unwrap();
+    let offset = feed.insert(2).await;
+    program.waits_for("sink cache").await;
+    assert_eq!(feed.kafka.committed(&feed.topic(), 0), Some(offset));
+
+    feed.redis.start_again().await.unwrap();
+    feed.until_committed().await;
+    program.ready().await;
+    let dead_letters = format!("{}.dead-letter", feed.name);
+    assert_eq!(feed.kafka.end(&dead_letters, 0), 0);
+    program.stop().await;
+}

@@ -1,0 +1,77 @@
+//! Topics that are not the ones the group has committed on (D3).
+
+use crate::support::feed::Feed;
+
+/// A feed whose group has committed `count` rows and has stopped.
+async fn committed(count: i64) -> Feed {
+    let feed = Feed::new(1).await;
+    for id in 0..count {
+        feed.insert(id).await;
+    }
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    program.stop().await;
+    feed
+}
+
+async fn recreate(feed: &mut Feed) {
+    let topic = feed.topic();
+    feed.kafka.delete(&topic).await;
+    feed.kafka.create(&topic, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_again_whose_commits_went_with_it_is_refused() {
+    let mut feed = committed(3).await;
+    recreate(&mut feed).await;
+    feed.insert(10).await;
+    let mut program = feed.run(&[]);
+    program
+        .refuses(65, &["commits are gone", "a higher `epoch`"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_again_is_refused_before_and_after_it_has_outgrown_a_commit_that_stayed() {
+    let mut feed = committed(3).await;
+    let topic = feed.topic();
+    let commit = feed.kafka.commit_of(&topic, 0);
+    recreate(&mut feed).await;
+    feed.kafka.commit(&commit);
+    feed.insert(10).await;
+    let way_out = ["made again", "epoch: 1", "--to-earliest"];
+    let mut program = feed.run(&[]);
+    program.refuses(65, &way_out).await;
+    for id in 11..20 {
+        feed.insert(id).await;
+    }
+    let mut program = feed.run(&[]);
+    program.refuses(65, &way_out).await;
+    // Nothing of the new topic has been written, nothing skipped.
+    assert!(feed.document(10).await.is_none());
+    assert!(feed.document(19).await.is_none());
+    assert_eq!(feed.kafka.committed(&topic, 0), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_was_given_partitions_is_refused() {
+    let feed = committed(2).await;
+    feed.kafka.grow(&feed.topic(), 2).await;
+    let mut program = feed.run(&[]);
+    program
+        .refuses(65, &["had 1 partitions", "has 2 now"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_deleted_while_it_is_read_and_made_again_is_never_skipped_silently() {
+    let mut feed = Feed::new(1).await;
+    for id in 0..3 {
+        feed.insert(id).await;
+    }
+    let mut program = feed.run(&[]);
+    feed.until_committed().await;
+    recreate(&mut feed).await;
+    feed.insert(10).await;
+    program.refuses(65, &["made again"]).await;
+}

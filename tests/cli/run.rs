@@ -1,0 +1,147 @@
+//! `run` from its start to its exit code.
+
+use std::process::Command;
+
+use super::said;
+use crate::support::feed::{Feed, change, row};
+use crate::support::program::Call;
+use crate::support::redis_server::free_port;
+use crate::support::until;
+
+#[test]
+fn an_invalid_configuration_exits_78_with_every_mistake_and_connects_to_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let here = listener.local_addr().unwrap();
+    let config = folder.path().join("broken.yaml");
+    let broken = format!(
+        "pipeline: shop\n\
+         source: {{brokers: ['{here}'], group: shop, topik: '{{table}}-events'}}\n\
+         tables:\n  items: {{key: [id], replica_identity: ful}}\n\
+         sinks:\n  search: {{type: elasticsearch, url: 'http://{here}'}}\n\
+         projections:\n  - {{name: a, sink: serch, from: items, index: {{alias: a}}}}\n\
+         on_poison: stop\n"
+    );
+    std::fs::write(&config, broken).unwrap();
+    let call = Call {
+        configs: vec![config],
+        variables: vec![],
+    };
+    for command in [&["run"][..], &["validate"], &["offsets", "show"]] {
+        let output = call.output(command);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(78), "{command:?}: {said}");
+        for mistake in [
+            "broken.yaml:2:",
+            "topik",
+            "broken.yaml:4:",
+            "broken.yaml:8:",
+            "serch",
+        ] {
+            assert!(said.contains(mistake), "{command:?}: {mistake} in {said}");
+        }
+    }
+    assert!(listener.accept().is_err(), "somebody connected");
+}
+
+const SECOND_INDEX: &str = r#"
+projections:
+  - {name: items-index, sink: search, from: items, index: {alias: "${NAME}-items", settings: items.json}}
+  - {name: items-cache, sink: cache, from: items, invalidate: ["item:{{ key.id }}"]}
+  - {name: names-index, sink: search, from: items, index: {alias: "${NAME}-names"}, fields: [id, name]}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_added_to_a_group_that_has_commits_is_refused_until_it_is_adopted() {
+    let mut feed = Feed::new(1).await;
+    feed.insert(1).await;
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    program.stop().await;
+
+    feed.configure("second.yaml", SECOND_INDEX);
+    feed.also_removes("names");
+    let mut program = feed.run(&[]);
+    program
+        .refuses(
+            65,
+            &["`names-index` is new to group", "--adopt names-index"],
+        )
+        .await;
+    let mut program = feed.run(&["--adopt", "names-index"]);
+    program.ready().await;
+    feed.insert(2).await;
+    feed.until_committed().await;
+    program.stop().await;
+    // Once is enough.
+    let mut program = feed.run(&[]);
+    program.ready().await;
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_commits_what_is_acknowledged_and_exits_0() {
+    let feed = Feed::new(3).await;
+    let mut program = feed.run(&[]);
+    program.ready().await;
+    let topic = feed.topic();
+    for id in 0..200 {
+        let number = i32::try_from(id % 3).unwrap();
+        let insert = change("c", None, Some(row(id, "new")));
+        feed.kafka.produce(&topic, number, insert).await;
+    }
+    program.signal("TERM");
+    assert_eq!(program.exit_code().await, Some(0), "{}", program.log());
+    // Without an outage whatever was taken is acknowledged: commits and documents agree.
+    let committed = (0..3).filter_map(|it| feed.kafka.committed(&topic, it));
+    let documents = feed.documents().await.len();
+    assert_eq!(committed.sum::<i64>(), i64::try_from(documents).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_scrape_passes_promtool() {
+    let feed = Feed::new(1).await;
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    program.ready().await;
+    feed.until_committed().await;
+    let scrape = until("Kafka's own lag is known", async || {
+        let (status, scrape) = program.ask("metrics").await?;
+        assert_eq!(status, 200);
+        scrape.contains("kafka_consumer_lag{").then_some(scrape)
+    })
+    .await;
+    let path = feed.folder().join("scrape");
+    std::fs::write(&path, &scrape).unwrap();
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::fs::File::open(&path).unwrap())
+        .output()
+        .expect("promtool is installed (Debian: prometheus)");
+    assert!(promtool.status.success(), "{}", said(&promtool));
+    for name in [
+        "cdc_lag_seconds{",
+        "cdc_event_latency_seconds_bucket{",
+        "last_sync_timestamp{",
+        "last_sync_timestamp_seconds{",
+        "cdc_build_info{",
+    ] {
+        assert!(scrape.contains(name), "{name} in {scrape}");
+    }
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_group_for_each_sink_one_store_goes_on_while_another_is_down() {
+    let mut feed = Feed::new(1).await;
+    feed.configure("per_sink.yaml", "source: {groups: per_sink}");
+    let closed = format!("sinks.cache.url=redis://127.0.0.1:{}", free_port().unwrap());
+    feed.insert(1).await;
+    let mut program = feed.run(&["--set", &closed]);
+    program.waits_for("sink cache").await;
+    let search = feed.group("search");
+    search.until_committed(&[feed.topic()]).await;
+    assert!(feed.document(1).await.is_some());
+    assert_eq!(feed.group("cache").committed(&feed.topic(), 0), None);
+}

@@ -77,7 +77,7 @@ pub enum Kind {
     RemoveOrder,
     /// An order's primary key changes; the items follow.
     RekeyOrder,
-    /// Two items of an order swap their keys. Only where the workload allows swaps.
+    /// Two items of an order swap their keys.
     SwapItems,
     /// A transaction that is rolled back: nothing may be seen of it.
     Abandon,

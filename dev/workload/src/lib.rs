@@ -37,7 +37,7 @@ impl Workload {
             changes: 3000,
             rate: 0.0,
             rows: 3000,
-            swaps: false,
+            swaps: true,
         }
     }
 
@@ -62,8 +62,8 @@ impl Workload {
         self
     }
 
-    /// Whether two order items may swap their primary keys in one transaction. Off unless asked for:
-    /// Debezium's log of a swap reads create, then delete, for one and the same key.
+    /// Whether two order items may swap their primary keys in one transaction; they may unless told
+    /// not to. Debezium's log of a swap reads create, then delete, for one and the same key.
     #[must_use]
     pub const fn swaps(mut self, swaps: bool) -> Self {
         self.swaps = swaps;

@@ -24,9 +24,9 @@ struct Arguments {
     /// Fill an empty shop and make no changes.
     #[arg(long)]
     load_only: bool,
-    /// Also let order items swap their primary keys.
+    /// Let no order items swap their primary keys.
     #[arg(long)]
-    swap_keys: bool,
+    no_swaps: bool,
     /// Postgres, as a URL.
     #[arg(
         long,
@@ -44,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
         .changes(arguments.changes)
         .rate(arguments.rate)
         .rows(arguments.rows)
-        .swaps(arguments.swap_keys);
+        .swaps(!arguments.no_swaps);
     let mut session = workload.open(connect(&arguments.url).await?).await?;
     if !arguments.load_only {
         println!("seed {}: {}", arguments.seed, session.run().await?);

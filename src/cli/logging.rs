@@ -73,7 +73,14 @@ impl Logging {
         } else {
             level.min(LevelFilter::WARN)
         };
-        let default = format!("{others},distributary={level}");
+        // librdkafka repeats itself while a broker is away, at its error level; the source says once
+        // what its lines mean.
+        let kafka = if level >= LevelFilter::DEBUG {
+            "debug"
+        } else {
+            "off"
+        };
+        let default = format!("{others},librdkafka={kafka},rdkafka={kafka},distributary={level}");
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
     }
 }

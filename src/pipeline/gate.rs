@@ -107,6 +107,7 @@ impl Gate {
     /// Whether the group has committed anything on the topics that feed the projection.
     async fn has_commits(&self, id: ProjectionId) -> Result<bool, Fatal> {
         let topics = self.topics(id);
+        let mut told = false;
         loop {
             let (source, group) = (self.config.source.clone(), self.group.clone());
             let topics = topics.clone();
@@ -127,7 +128,9 @@ impl Gate {
                 Err(error) => return Err(Fatal::Source(error)),
                 Ok(Ok(any)) => return Ok(any),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "waiting for the brokers to say what the group has committed");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%error, "waiting for a Kafka broker to say what the group has committed");
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
             }

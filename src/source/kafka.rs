@@ -13,13 +13,13 @@ use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers};
-use rdkafka::statistics::Statistics;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::mpsc::Sender;
 
 use super::context::{Callback, Context};
 use super::rebalance::Group;
+use super::signs::Brokers;
 use super::{
     CommitNote, Fence, Generation, NextOffset, Partition, Record, SourceCommand, SourceError,
     SourceEvent, SourceHandle, settings,
@@ -69,6 +69,7 @@ pub fn spawn(
         revoking: None,
         paused: 0,
         ends: HashMap::new(),
+        brokers: Brokers::default(),
         stop: None,
     };
     std::thread::Builder::new()
@@ -79,18 +80,18 @@ pub fn spawn(
 }
 
 /// A partition that is ours.
-struct Owned {
+pub(super) struct Owned {
     generation: Generation,
     /// One past the last record delivered to the pipeline.
-    delivered: i64,
+    pub(super) delivered: i64,
 }
 
-struct Poller {
-    group: Group,
+pub(super) struct Poller {
+    pub(super) group: Group,
     fence: Arc<Fence>,
     events: Sender<SourceEvent>,
     commands: Receiver<SourceCommand>,
-    owned: HashMap<Partition, Owned>,
+    pub(super) owned: HashMap<Partition, Owned>,
     generation: Generation,
     /// Given by the group, not yet begun.
     assigning: Option<TopicPartitionList>,
@@ -98,7 +99,8 @@ struct Poller {
     revoking: Option<TopicPartitionList>,
     paused: usize,
     /// Ends of partitions that librdkafka has reached, to be told after the next quiet poll.
-    ends: HashMap<Partition, i64>,
+    pub(super) ends: HashMap<Partition, i64>,
+    pub(super) brokers: Brokers,
     stop: Option<Vec<(Partition, NextOffset, CommitNote)>>,
 }
 
@@ -341,56 +343,6 @@ impl Poller {
         partitions
     }
 
-    fn report_commit(&self, result: Result<(), KafkaError>, list: &TopicPartitionList) {
-        if let Err(error) = result {
-            return self.tell(SourceEvent::CommitFailed(error.to_string()));
-        }
-        let elements = list.elements();
-        let committed = elements.iter().filter_map(|it| {
-            let partition = self.group.partition(it.topic(), it.partition())?;
-            match (it.offset(), it.error()) {
-                (Offset::Offset(next), Ok(())) => Some((partition, NextOffset::given(next))),
-                _ => None,
-            }
-        });
-        self.tell(SourceEvent::Committed(committed.collect()));
-    }
-
-    fn read_statistics(&mut self, statistics: &Statistics) {
-        let mut marks = Vec::with_capacity(self.owned.len());
-        for (topic, partitions) in &statistics.topics {
-            for (&number, facts) in &partitions.partitions {
-                let Some(partition) = self.group.partition(topic, number) else {
-                    continue;
-                };
-                let Some(owned) = self.owned.get(&partition) else {
-                    continue;
-                };
-                if facts.hi_offset >= 0 {
-                    marks.push((partition, facts.hi_offset));
-                }
-                if facts.eof_offset > owned.delivered {
-                    self.ends.insert(partition, facts.eof_offset);
-                }
-            }
-        }
-        self.tell(SourceEvent::HighWatermarks(marks));
-    }
-
-    /// Called after a poll that found nothing: whatever librdkafka had fetched below the ends it
-    /// reported earlier has been delivered by now.
-    fn tell_ends(&mut self) {
-        for (partition, end) in std::mem::take(&mut self.ends) {
-            let Some(owned) = self.owned.get_mut(&partition) else {
-                continue;
-            };
-            if end > owned.delivered {
-                owned.delivered = end;
-                self.tell(SourceEvent::End(partition, NextOffset::given(end)));
-            }
-        }
-    }
-
     fn leave(&mut self) {
         if let Some(offsets) = self.stop.take() {
             self.group.commit_now(&offsets);
@@ -406,7 +358,7 @@ impl Poller {
         self.group.consumer.unsubscribe();
     }
 
-    fn tell(&self, event: SourceEvent) {
+    pub(super) fn tell(&self, event: SourceEvent) {
         // The pipeline drops its end only when the process is about to end.
         drop(self.events.blocking_send(event));
     }

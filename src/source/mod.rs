@@ -15,6 +15,7 @@ mod context;
 mod kafka;
 mod rebalance;
 pub mod settings;
+mod signs;
 
 use tokio::sync::mpsc;
 

@@ -49,7 +49,12 @@ impl Run {
             .enable_all()
             .build();
         match runtime {
-            Ok(runtime) => runtime.block_on(self.run(Arc::new(config))),
+            Ok(runtime) => {
+                let code = runtime.block_on(self.run(Arc::new(config)));
+                // Whatever still waits for a broker or a store has nothing to say any more.
+                runtime.shutdown_background();
+                code
+            }
             Err(error) => {
                 eprintln!("error: cannot start the runtime: {error}");
                 ExitCode::from(exit::SOFTWARE)

@@ -3,7 +3,7 @@
 //! It always polls; backpressure is pause and resume. Rebalances are answered outside their
 //! callbacks (see [`super::rebalance`]), so polling goes on while a revoke drains.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::context::{Callback, Context};
 use super::rebalance::Group;
-use super::signs::Brokers;
+use super::signs::{Brokers, End};
 use super::{
     CommitNote, Fence, Generation, NextOffset, Partition, Record, SourceCommand, SourceError,
     SourceEvent, SourceHandle, settings,
@@ -67,9 +67,10 @@ pub fn spawn(
         generation: 0,
         assigning: None,
         revoking: None,
-        paused: 0,
+        paused: BTreeSet::new(),
         ends: HashMap::new(),
         brokers: Brokers::default(),
+        asked: None,
         stop: None,
     };
     std::thread::Builder::new()
@@ -97,10 +98,12 @@ pub(super) struct Poller {
     assigning: Option<TopicPartitionList>,
     /// To be given up when the pipeline has drained them.
     revoking: Option<TopicPartitionList>,
-    paused: usize,
+    pub(super) paused: BTreeSet<Partition>,
     /// Ends of partitions that librdkafka has reached, to be told after the next quiet poll.
-    pub(super) ends: HashMap<Partition, i64>,
+    pub(super) ends: HashMap<Partition, End>,
     pub(super) brokers: Brokers,
+    /// The paused partition whose high watermark was asked for last.
+    pub(super) asked: Option<Partition>,
     stop: Option<Vec<(Partition, NextOffset, CommitNote)>>,
 }
 
@@ -166,13 +169,15 @@ impl Poller {
                 }
             }
             SourceCommand::Pause(partitions) => {
-                self.paused += partitions.len();
+                self.paused.extend(&partitions);
+                self.ends.retain(|it, _| !partitions.contains(it));
                 consumer
                     .pause(&self.group.list(&partitions))
                     .map_err(SourceError::Consumer)?;
             }
             SourceCommand::Resume(partitions) => {
-                self.paused = self.paused.saturating_sub(partitions.len());
+                self.paused.retain(|it| !partitions.contains(it));
+                self.ends.retain(|it, _| !partitions.contains(it));
                 consumer
                     .resume(&self.group.list(&partitions))
                     .map_err(SourceError::Consumer)?;
@@ -191,10 +196,10 @@ impl Poller {
     /// Takes what has come, and tells whether nothing had.
     fn poll_records(&mut self) -> Result<bool, SourceError> {
         let consumer = Arc::clone(&self.group.consumer);
-        let wait = if self.paused > 0 {
-            PAUSED_POLL
-        } else {
+        let wait = if self.paused.is_empty() {
             IDLE_POLL
+        } else {
+            PAUSED_POLL
         };
         let begun = Instant::now();
         let mut polled = consumer.poll(wait);
@@ -339,6 +344,7 @@ impl Poller {
         partitions.retain(|it| self.owned.remove(it).is_some());
         partitions.iter().for_each(|it| {
             self.ends.remove(it);
+            self.paused.remove(it);
         });
         partitions
     }

@@ -1,16 +1,40 @@
 //! What librdkafka says besides records: commits, statistics, the ends of partitions, and whether
 //! any broker answers. Each change of the brokers' state is one line in the log.
 
+use std::ops::Bound;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::kafka::Poller;
-use super::{NextOffset, SourceEvent};
+use super::{NextOffset, Partition, SourceEvent};
 
 /// How many statistics in a row (one a second) must show no broker before it is said: a single
 /// reconnect is nobody's business.
 const SILENT_SECONDS: u32 = 3;
+
+/// How long the poll thread may wait for one watermark.
+const ASK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Statistics in a row that must show the same end.
+const CERTAIN: u32 = 3;
+
+/// The end of a partition behind the last record delivered, as statistics showed it.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    end: i64,
+    seen: u32,
+}
+
+impl End {
+    fn see(&mut self, end: i64) {
+        self.seen = if end == self.end { self.seen + 1 } else { 1 };
+        self.end = end;
+    }
+}
 
 /// Whether any broker answers.
 #[derive(Debug, Default)]
@@ -73,18 +97,32 @@ impl Poller {
                 if facts.hi_offset >= 0 {
                     marks.push((partition, facts.hi_offset));
                 }
-                if facts.eof_offset > owned.delivered {
-                    self.ends.insert(partition, facts.eof_offset);
+                let at_end = facts.next_offset == facts.eof_offset
+                    && facts.eof_offset > owned.delivered
+                    && !self.paused.contains(&partition);
+                if at_end {
+                    let sign = self.ends.entry(partition).or_default();
+                    sign.see(facts.eof_offset);
+                } else {
+                    self.ends.remove(&partition);
                 }
             }
         }
+        marks.extend(self.ask_paused());
         self.tell(SourceEvent::HighWatermarks(marks));
     }
 
-    /// Called after a poll that found nothing: whatever librdkafka had fetched below the ends it
-    /// reported earlier has been delivered by now.
+    /// Called after a poll that found nothing: whatever librdkafka had fetched when it reported an
+    /// end has been delivered by now. Only an end that was seen often enough is told, because a
+    /// pause makes librdkafka throw away what it has fetched, and a sign from before it would pass
+    /// over records that come again.
     pub(super) fn tell_ends(&mut self) {
-        for (partition, end) in std::mem::take(&mut self.ends) {
+        let certain: Vec<(Partition, i64)> = self
+            .ends
+            .extract_if(|_, sign| sign.seen >= CERTAIN)
+            .map(|(partition, sign)| (partition, sign.end))
+            .collect();
+        for (partition, end) in certain {
             let Some(owned) = self.owned.get_mut(&partition) else {
                 continue;
             };
@@ -93,5 +131,18 @@ impl Poller {
                 self.tell(SourceEvent::End(partition, NextOffset::given(end)));
             }
         }
+    }
+
+    /// The high watermark of one paused partition, another one each time: librdkafka learns it
+    /// from fetching, and a paused partition is not fetched, so its lag would seem to stand still.
+    fn ask_paused(&mut self) -> Option<(Partition, i64)> {
+        let after = self.asked.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut behind = self.paused.range((after, Bound::Unbounded));
+        let next = behind.next().or_else(|| self.paused.first()).copied();
+        self.asked = next;
+        let (partition, consumer) = (next?, &self.group.consumer);
+        let topic = self.group.topic(partition);
+        let asked = consumer.fetch_watermarks(topic, partition.number, ASK_TIMEOUT);
+        asked.ok().map(|(_, high)| (partition, high))
     }
 }

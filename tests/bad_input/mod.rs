@@ -3,3 +3,4 @@
 mod poison;
 mod servers;
 mod topics;
+mod transactions;

@@ -6,6 +6,7 @@
 mod bad_input;
 mod cli;
 mod elasticsearch;
+mod end_to_end;
 mod neo4j;
 mod redis;
 mod support;

@@ -160,7 +160,7 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         let url = |alias| format!("{}/{}-{alias}-000001", stack("ES_URL"), self.name);
-        super::clean_up(async {
+        super::clean_up(async || {
             for alias in &self.aliases {
                 // There is no index where the test never got so far.
                 drop(reqwest::Client::new().delete(url(alias)).send().await);

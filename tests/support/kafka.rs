@@ -189,7 +189,7 @@ impl Kafka {
 impl Drop for Kafka {
     fn drop(&mut self) {
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        clean_up(async {
+        clean_up(async || {
             // A group that a killed member is still in stays, and expires.
             drop(self.admin.delete_topics(&topics, &options()).await);
             drop(self.admin.delete_groups(&[&self.group], &options()).await);

@@ -4,6 +4,7 @@ pub(crate) mod feed;
 pub(crate) mod kafka;
 pub(crate) mod program;
 pub(crate) mod redis_server;
+pub(crate) mod shop;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a test waits for what must come: long, because the machine may be compiling.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// The addresses of the local stack: the variables of `.stack/env` (another file if
 /// `DISTRIBUTARY_STACK_ENV` names one), or of the environment where they are set.
@@ -57,13 +58,13 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
 }
 
 /// Runs what cleans up from a `drop`, where nothing can be awaited.
-pub(crate) fn clean_up<T: Send>(work: impl Future<Output = T> + Send) -> T {
+pub(crate) fn clean_up<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap()
     };
     std::thread::scope(|threads| {
-        let thread = threads.spawn(move || runtime().block_on(work));
+        let thread = threads.spawn(move || runtime().block_on(work()));
         thread.join().unwrap()
     })
 }

@@ -80,6 +80,18 @@ impl Program {
         .await
     }
 
+    /// Waits until it owns so many partitions, by the lags that it tells.
+    pub(crate) async fn owns_partitions(&self, count: usize) {
+        until("it owns all partitions", async || {
+            let (_, scrape) = self.ask("metrics").await?;
+            let lags = scrape
+                .lines()
+                .filter(|it| it.starts_with("kafka_consumer_lag{"));
+            (lags.count() >= count).then_some(())
+        })
+        .await;
+    }
+
     /// An answer of the endpoint; `None` while nobody listens.
     pub(crate) async fn ask(&self, path: &str) -> Option<(u16, String)> {
         let answer = self.http.get(format!("{}/{path}", self.url)).send().await;
@@ -95,10 +107,23 @@ impl Program {
         assert!(sent.unwrap().success(), "kill -s {signal} failed");
     }
 
+    /// Ends it as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits until it ends by itself.
     pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         let ended = until("the program ends", async || self.child.try_wait().unwrap()).await;
         ended.code()
+    }
+
+    /// Asks it to stop, and waits for the end; on a machine this busy the drain may take too long.
+    pub(crate) async fn leave(mut self) {
+        self.signal("TERM");
+        let code = self.exit_code().await;
+        assert!(code == Some(0) || code == Some(75), "{code:?}");
     }
 
     /// Asks it to stop, and waits for the orderly end.

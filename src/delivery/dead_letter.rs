@@ -8,18 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 
+use super::grave::{Grave, Remains, Topic, Unburied};
 use crate::change::Version;
 use crate::config::{OnPoison, Source, Table};
 use crate::error::Fatal;
 use crate::source::reread::{Original, Reader};
-use crate::source::{Partition, SourceError, settings};
+use crate::source::{Partition, SourceError};
 
-/// How long the broker may take to acknowledge one dead letter before it is sent again.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest wait before a dead letter is sent again.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Where a record failed, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +80,9 @@ pub struct DeadLetters {
 enum Policy {
     Stop,
     Write {
+        grave: Arc<dyn Grave>,
+        /// The topic's name, for the log.
         topic: String,
-        producer: FutureProducer,
         reader: Reader,
     },
 }
@@ -100,26 +99,35 @@ impl DeadLetters {
         on_poison: &OnPoison,
         reader: Reader,
     ) -> Result<Self, SourceError> {
-        let policy = match on_poison {
-            OnPoison::Stop => Policy::Stop,
+        Ok(match on_poison {
+            OnPoison::Stop => Self {
+                pipeline: pipeline.to_owned(),
+                tables,
+                policy: Policy::Stop,
+            },
             OnPoison::DeadLetter { topic } => {
-                let mut settings = settings::producer(source)?;
-                let producer = settings
-                    .set("message.timeout.ms", SEND_TIMEOUT.as_millis().to_string())
-                    .create()
-                    .map_err(SourceError::Settings)?;
-                Policy::Write {
-                    topic: topic.clone(),
-                    producer,
-                    reader,
-                }
+                let grave = Topic::new(source, topic)?;
+                Self::into_grave(pipeline, tables, (topic, grave), reader)
             }
-        };
-        Ok(Self {
+        })
+    }
+
+    /// Writes to a grave of this name.
+    pub(crate) fn into_grave(
+        pipeline: &str,
+        tables: Arc<[Table]>,
+        (topic, grave): (&str, impl Grave),
+        reader: Reader,
+    ) -> Self {
+        Self {
             pipeline: pipeline.to_owned(),
             tables,
-            policy,
-        })
+            policy: Policy::Write {
+                grave: Arc::new(grave),
+                topic: topic.to_owned(),
+                reader,
+            },
+        }
     }
 
     /// Puts a record aside; comes back when the broker has acknowledged it, however long that
@@ -129,35 +137,34 @@ impl DeadLetters {
     /// [`Fatal::Poison`] under `on_poison: stop`.
     pub async fn bury(&self, letter: DeadLetter) -> Result<(), Fatal> {
         let Policy::Write {
+            grave,
             topic,
-            producer,
             reader,
         } = &self.policy
         else {
             return Err(self.stop(letter));
         };
         let mut waits = ExponentialBuilder::default()
-            .with_max_delay(Duration::from_secs(5))
+            .with_max_delay(LONGEST_WAIT)
             .with_jitter()
             .without_max_times()
             .build();
         let mut warned = false;
         loop {
             let outcome = match reader.read(letter.partition, letter.offset).await {
-                Ok(original) => self.send(topic, producer, &letter, &original).await,
+                Ok(original) => self.send(&**grave, &letter, original).await,
                 Err(reason) => Err(reason),
             };
             let Err(reason) = outcome else { return Ok(()) };
             if !warned {
-                let dead_letter_topic = topic;
                 tracing::warn!(
-                    dead_letter_topic,
+                    dead_letter_topic = topic,
                     reason,
                     "a dead letter cannot be written; its partition is not committed until it is"
                 );
                 warned = true;
             }
-            tokio::time::sleep(waits.next().unwrap_or(SEND_TIMEOUT)).await;
+            tokio::time::sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
         }
     }
 
@@ -176,60 +183,26 @@ impl DeadLetters {
 
     async fn send(
         &self,
-        topic: &str,
-        producer: &FutureProducer,
+        grave: &dyn Grave,
         letter: &DeadLetter,
-        original: &Original,
+        original: Original,
     ) -> Result<(), String> {
-        match self.produce(topic, producer, letter, original).await {
-            Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
-                let without = original
-                    .without_payload("the record is larger than the dead-letter topic takes");
-                let sent = self.produce(topic, producer, letter, &without).await;
-                sent.map_err(|error| error.to_string())
-            }
-            sent => sent.map_err(|error| error.to_string()),
+        let without =
+            original.without_payload("the record is larger than the dead-letter topic takes");
+        let mut sent = grave.take(self.remains(letter, original)).await;
+        if sent == Err(Unburied::TooLarge) {
+            sent = grave.take(self.remains(letter, without)).await;
         }
+        sent.map_err(|unburied| match unburied {
+            Unburied::TooLarge => "even without its payload it is too large".to_owned(),
+            Unburied::Failed(reason) => reason,
+        })
     }
 
-    async fn produce(
-        &self,
-        topic: &str,
-        producer: &FutureProducer,
-        letter: &DeadLetter,
-        original: &Original,
-    ) -> Result<(), KafkaError> {
-        let mut record: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(topic).headers(self.headers(letter, original));
-        if let Some(key) = &original.key {
-            record = record.key(key);
-        }
-        if let Some(value) = &original.value {
-            record = record.payload(value);
-        }
-        producer
-            .send(record, SEND_TIMEOUT)
-            .await
-            .map(|_| ())
-            .map_err(|(error, _)| error)
-    }
-
-    fn headers(&self, letter: &DeadLetter, original: &Original) -> OwnedHeaders {
-        let mut headers =
-            original
-                .headers
-                .iter()
-                .fold(OwnedHeaders::new(), |headers, (key, value)| {
-                    headers.insert(Header {
-                        key,
-                        value: value.as_deref(),
-                    })
-                });
+    fn remains(&self, letter: &DeadLetter, original: Original) -> Remains {
+        let mut headers = original.headers;
         let mut named = |key: &str, value: &str| {
-            headers = std::mem::take(&mut headers).insert(Header {
-                key,
-                value: Some(value),
-            });
+            headers.push((key.to_owned(), Some(value.as_bytes().to_vec())));
         };
         named("__connect.errors.topic", self.topic(letter.partition));
         named(
@@ -249,7 +222,11 @@ impl DeadLetters {
         if let Some(why) = &original.payload_missing {
             named("distributary.payload.missing", why);
         }
-        headers
+        Remains {
+            key: original.key,
+            value: original.value,
+            headers,
+        }
     }
 
     fn topic(&self, partition: Partition) -> &str {

@@ -1,12 +1,15 @@
 //! Keeps a replaced owner from writing (D13).
 //!
 //! Shared by the poll thread, which knows what is ours, and the sink tasks, which ask immediately
-//! before each send. It never blocks for long: one short lock, no I/O.
+//! before each send. It never blocks for long: one short lock, no I/O. Its clock is tokio's, so that
+//! a simulation may turn it; outside a runtime that is the system's.
 
 use std::collections::HashMap;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{Generation, Partition};
 

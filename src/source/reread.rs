@@ -1,12 +1,14 @@
 //! Reads single records again by position: for dead letters, which carry the original bytes, and
 //! for applying the records behind a rejected mutation one by one.
 //!
-//! A thread of its own with a consumer outside any group, started when it is first needed.
+//! [`Reader`] is the handle, [`Originals`] the seam behind it; in production a thread of its own
+//! with a consumer outside any group, started when it is first needed.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
 use rdkafka::error::KafkaResult;
@@ -53,23 +55,30 @@ struct Request {
     answer: oneshot::Sender<Result<Original, String>>,
 }
 
+/// Where records are read again: Kafka, or a test's log.
+pub(crate) trait Originals: Send + Sync + 'static {
+    /// What [`Reader::read`] promises.
+    fn read(&self, partition: Partition, offset: i64) -> BoxFuture<'_, Result<Original, String>>;
+}
+
 /// Reads records by position. Cheap to clone.
 #[derive(Clone)]
-pub struct Reader {
-    source: Arc<Source>,
-    tables: Arc<[Table]>,
-    requests: Arc<Mutex<Option<Sender<Request>>>>,
-}
+pub struct Reader(Arc<dyn Originals>);
 
 impl Reader {
     /// A reader of these tables' topics; connects to nothing yet.
     #[must_use]
     pub fn new(source: Arc<Source>, tables: Arc<[Table]>) -> Self {
-        Self {
+        Self::of(Kafka {
             source,
             tables,
-            requests: Arc::default(),
-        }
+            requests: Mutex::default(),
+        })
+    }
+
+    /// A reader of something that stands in for Kafka.
+    pub(crate) fn of(originals: impl Originals) -> Self {
+        Self(Arc::new(originals))
     }
 
     /// The record at this position. One that is no longer in Kafka comes without payload.
@@ -77,19 +86,35 @@ impl Reader {
     /// # Errors
     /// A sentence when Kafka does not answer; try again.
     pub async fn read(&self, partition: Partition, offset: i64) -> Result<Original, String> {
-        let (answer, answered) = oneshot::channel();
-        let request = Request {
-            partition,
-            offset,
-            answer,
-        };
-        self.requests()
-            .map_err(|error| error.to_string())?
-            .send(request)
-            .map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.0.read(partition, offset).await
     }
+}
 
+struct Kafka {
+    source: Arc<Source>,
+    tables: Arc<[Table]>,
+    requests: Mutex<Option<Sender<Request>>>,
+}
+
+impl Originals for Kafka {
+    fn read(&self, partition: Partition, offset: i64) -> BoxFuture<'_, Result<Original, String>> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            let request = Request {
+                partition,
+                offset,
+                answer,
+            };
+            self.requests()
+                .map_err(|error| error.to_string())?
+                .send(request)
+                .map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())?
+        })
+    }
+}
+
+impl Kafka {
     fn requests(&self) -> Result<Sender<Request>, SourceError> {
         let mut requests = self.requests.lock().expect("no panic under this lock");
         if let Some(requests) = &*requests {

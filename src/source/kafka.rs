@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::mpsc::Sender;
 
 use super::context::{Callback, Context};
@@ -83,6 +81,8 @@ pub fn spawn(
 /// A partition that is ours.
 pub(super) struct Owned {
     generation: Generation,
+    /// Where the assignment began.
+    start: NextOffset,
     /// One past the last record delivered to the pipeline.
     pub(super) delivered: i64,
 }
@@ -155,9 +155,12 @@ impl Poller {
         let consumer = Arc::clone(&self.group.consumer);
         match command {
             SourceCommand::Store(offsets) => {
+                // A watermark of an earlier assignment may lie below what the owner in between
+                // has committed.
+                let owned = |it: &Partition| self.owned.get(it);
                 let offsets: Vec<_> = offsets
                     .into_iter()
-                    .filter(|(it, ..)| self.owned.contains_key(it))
+                    .filter(|(it, next, _)| owned(it).is_some_and(|it| *next >= it.start))
                     .collect();
                 let stored = self
                     .group
@@ -168,7 +171,8 @@ impl Poller {
                     tracing::debug!(%error, "watermarks were not stored");
                 }
             }
-            SourceCommand::Pause(partitions) => {
+            SourceCommand::Pause(mut partitions) => {
+                partitions.retain(|it| self.owned.contains_key(it));
                 self.paused.extend(&partitions);
                 self.ends.retain(|it, _| !partitions.contains(it));
                 consumer
@@ -184,6 +188,9 @@ impl Poller {
             }
             SourceCommand::Release(offsets) => {
                 if let Some(list) = self.revoking.take() {
+                    // The pipeline has dropped them: nothing of them may be sent any more.
+                    let given_up = self.group.partitions(&list);
+                    given_up.iter().for_each(|&it| self.fence.close(it));
                     self.group.commit_now(&offsets);
                     self.group.unassign(&list).map_err(SourceError::Consumer)?;
                 }
@@ -244,27 +251,12 @@ impl Poller {
         })
     }
 
-    /// Most errors pass by themselves: librdkafka goes on trying and so do we.
-    fn weigh(&self, error: KafkaError) -> Result<(), SourceError> {
-        match error {
-            KafkaError::MessageConsumptionFatal(_) => Err(SourceError::Consumer(error)),
-            KafkaError::MessageConsumption(
-                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
-            ) => Err(SourceError::Mismatch(
-                "an offset to be read is no longer in its topic: it was truncated, expired or the \
-                 topic was made again while it was being read. Start again to see which, and what \
-                 to do"
-                    .to_owned(),
-            )),
-            KafkaError::PartitionEOF(_) => Ok(()),
-            error => {
-                tracing::debug!(%error, "a poll reported an error that librdkafka retries");
-                Ok(())
-            }
-        }
-    }
-
     fn serve(&mut self, callback: Callback) -> Result<(), SourceError> {
+        if matches!(callback, Callback::Assign(_) | Callback::Revoke { .. }) {
+            // librdkafka pauses every partition while a rebalance waits for its answer, and throws
+            // away what it had fetched of those that stay, too.
+            self.ends.clear();
+        }
         match callback {
             Callback::Assign(list) if list.count() == 0 => {
                 // A rebalance that gives nothing still waits for its answer.
@@ -298,11 +290,13 @@ impl Poller {
             return Ok(());
         };
         for assigned in &begun {
-            let (generation, delivered) = (assigned.generation, assigned.start.get());
+            let (generation, start) = (assigned.generation, assigned.start);
+            let delivered = start.get();
             self.owned.insert(
                 assigned.partition,
                 Owned {
                     generation,
+                    start,
                     delivered,
                 },
             );
@@ -344,8 +338,13 @@ impl Poller {
         partitions.retain(|it| self.owned.remove(it).is_some());
         partitions.iter().for_each(|it| {
             self.ends.remove(it);
-            self.paused.remove(it);
         });
+        // librdkafka keeps a pause beyond the assignment: the partition would come back paused.
+        let paused = partitions.iter().copied();
+        let paused: Vec<_> = paused.filter(|it| self.paused.remove(it)).collect();
+        if let Err(error) = self.group.consumer.resume(&self.group.list(&paused)) {
+            tracing::debug!(%error, "partitions that are given up were not resumed");
+        }
         partitions
     }
 

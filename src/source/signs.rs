@@ -1,5 +1,5 @@
-//! What librdkafka says besides records: commits, statistics, the ends of partitions, and whether
-//! any broker answers. Each change of the brokers' state is one line in the log.
+//! What librdkafka says besides records: errors, commits, statistics, the ends of partitions, and
+//! whether any broker answers. Each change of the brokers' state is one line in the log.
 
 use std::ops::Bound;
 use std::time::Duration;
@@ -8,9 +8,10 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
 
 use super::kafka::Poller;
-use super::{NextOffset, Partition, SourceEvent};
+use super::{NextOffset, Partition, SourceError, SourceEvent};
 
 /// How many statistics in a row (one a second) must show no broker before it is said: a single
 /// reconnect is nobody's business.
@@ -68,6 +69,26 @@ impl Brokers {
 }
 
 impl Poller {
+    /// Most errors pass by themselves: librdkafka goes on trying and so do we.
+    pub(super) fn weigh(&self, error: KafkaError) -> Result<(), SourceError> {
+        match error {
+            KafkaError::MessageConsumptionFatal(_) => Err(SourceError::Consumer(error)),
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
+            ) => Err(SourceError::Mismatch(
+                "an offset to be read is no longer in its topic: it was truncated, expired or the \
+                 topic was made again while it was being read. Start again to see which, and what \
+                 to do"
+                    .to_owned(),
+            )),
+            KafkaError::PartitionEOF(_) => Ok(()),
+            error => {
+                tracing::debug!(%error, "a poll reported an error that librdkafka retries");
+                Ok(())
+            }
+        }
+    }
+
     pub(super) fn report_commit(&self, result: Result<(), KafkaError>, list: &TopicPartitionList) {
         if let Err(error) = result {
             return self.tell(SourceEvent::CommitFailed(error.to_string()));

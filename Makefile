@@ -1,6 +1,6 @@
 # The commands of this repository. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help stack-up stack-down stack-reset stack-status connector demo test
+.PHONY: help stack-up stack-down stack-reset stack-status connector demo chaos test
 
 STACK := dev/stack/stack
 
@@ -25,6 +25,10 @@ connector: ## register connectors/ecommerce.json and wait until it runs
 demo: stack-up ## watch Postgres' changes arrive in the three stores, compared field by field; SEED=n, CHANGES=n
 	@cargo build --quiet --release --package distributary --package demo
 	@set -a && . .stack/env && set +a && cargo run --quiet --release --package demo -- --seed $(or $(SEED),1) --changes $(or $(CHANGES),3000)
+
+chaos: ## deal faults to the program and a stack of its own, then compare everything; SEED=n, DURATION=3m, RATE=n changes a second
+	@cargo build --quiet --release --package distributary --package chaos
+	@cargo run --quiet --release --package chaos -- --seed $(or $(SEED),1) --duration $(or $(DURATION),3m) --rate $(or $(RATE),40)
 
 test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`
 	@dev/test

@@ -3,7 +3,8 @@
 
 ROOT=$(cd "$HERE/../.." && pwd)
 # The two repository-ignored folders: what the servers write, and what was downloaded.
-STACK_DIR=$ROOT/.stack
+# Another folder is another stack, with ports of its own: the fault run has one.
+STACK_DIR=${STACK_DIR:-$ROOT/.stack}
 # shellcheck disable=SC2034 # read by lib/install.sh and the server files
 CACHE=${STACK_CACHE:-$ROOT/.cache}
 LOGS=$STACK_DIR/logs

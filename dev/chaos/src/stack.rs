@@ -1,0 +1,137 @@
+//! The fault run's own servers: a stack beside the developer's, in a folder of its own.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tokio::process::Command;
+
+/// A server of the stack that faults are dealt to. Postgres is not among them: it is the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Server {
+    /// The broker.
+    Kafka,
+    /// The Connect worker with Debezium in it.
+    Connect,
+    /// The document store.
+    Elasticsearch,
+    /// The cache.
+    Redis,
+    /// The graph.
+    Neo4j,
+}
+
+impl Server {
+    /// As the stack calls it.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Connect => "connect",
+            Self::Elasticsearch => "elasticsearch",
+            Self::Redis => "redis",
+            Self::Neo4j => "neo4j",
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The servers and their addresses.
+pub(crate) struct Stack {
+    root: PathBuf,
+    folder: PathBuf,
+    environment: HashMap<String, String>,
+}
+
+impl Stack {
+    /// Starts the servers of `folder`, their data deleted first unless it is to be kept.
+    ///
+    /// # Errors
+    /// Where they do not start; the stack's own message says which and why.
+    pub(crate) async fn up(root: &Path, folder: PathBuf, keep: bool) -> Result<Self> {
+        let mut stack = Self {
+            root: root.canonicalize()?,
+            folder: std::path::absolute(folder)?,
+            environment: HashMap::new(),
+        };
+        stack.command(&[if keep { "up" } else { "reset" }]).await?;
+        let file = stack.folder.join("env");
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        stack.environment = lines
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Ok(stack)
+    }
+
+    /// One of the addresses in the stack's env file.
+    ///
+    /// # Errors
+    /// Where the file has none of that name.
+    pub(crate) fn get(&self, name: &str) -> Result<&str> {
+        let value = self.environment.get(name);
+        Ok(value.with_context(|| format!("the stack says no {name}"))?)
+    }
+
+    /// Everything in the stack's env file.
+    #[must_use]
+    pub(crate) const fn environment(&self) -> &HashMap<String, String> {
+        &self.environment
+    }
+
+    /// The folder with data and logs.
+    #[must_use]
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.folder.join("logs")
+    }
+
+    /// The repository.
+    #[must_use]
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `start`, `stop`, `kill`, `pause` or `resume` of one server.
+    ///
+    /// # Errors
+    /// What the stack said.
+    pub(crate) async fn control(&self, action: &str, server: Server) -> Result<()> {
+        self.command(&[action, server.name()]).await
+    }
+
+    /// Registers the example's connector and waits until it runs.
+    ///
+    /// # Errors
+    /// What the stack said.
+    pub(crate) async fn register_connector(&self) -> Result<()> {
+        self.command(&["connector", "register", "ecommerce"]).await
+    }
+
+    /// Stops all servers.
+    ///
+    /// # Errors
+    /// What the stack said.
+    pub(crate) async fn down(&self) -> Result<()> {
+        self.command(&["down"]).await
+    }
+
+    async fn command(&self, arguments: &[&str]) -> Result<()> {
+        let output = Command::new(self.root.join("dev/stack/stack"))
+            .args(arguments)
+            .env("STACK_DIR", &self.folder)
+            .output()
+            .await
+            .context("starting dev/stack/stack")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("stack {}: {said}", arguments.join(" "));
+        }
+        Ok(())
+    }
+}

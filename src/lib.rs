@@ -14,6 +14,7 @@ pub mod config;
 pub mod delivery;
 pub mod envelope;
 pub mod error;
+pub mod fault_point;
 pub mod http;
 pub mod metrics;
 pub mod pipeline;

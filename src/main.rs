@@ -6,5 +6,6 @@ use clap::Parser;
 use distributary::cli::Cli;
 
 fn main() -> ExitCode {
+    distributary::fault_point::arm();
     Cli::parse().execute()
 }

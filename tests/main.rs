@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod elasticsearch;
 mod end_to_end;
+mod faults;
 mod neo4j;
 mod redis;
 mod support;

@@ -381,9 +381,6 @@ impl Pipeline {
         if let Some(before) = self.drain.take() {
             partitions.extend(before.partitions);
         }
-        if !self.stopping {
-            self.wiring.observer.rebalanced("revoked", &partitions);
-        }
         for sink in &self.wiring.sinks {
             tell(sink, ToSink::Drain(partitions.clone()));
         }
@@ -410,6 +407,8 @@ impl Pipeline {
             self.timed_out = !idle;
             self.command(SourceCommand::Stop(offsets));
         } else {
+            // Only now: while they drain, their lag is still ours to tell.
+            self.wiring.observer.rebalanced("revoked", &partitions);
             tracing::info!(
                 partitions = partitions.len(),
                 drained = idle,

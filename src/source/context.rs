@@ -106,6 +106,7 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        crate::fault_point::reach("committed");
         self.report(Callback::Commit(result, offsets.clone()));
     }
 }

@@ -23,6 +23,7 @@ use super::{
     SourceEvent, SourceHandle, settings,
 };
 use crate::config::{Source, Table};
+use crate::fault_point::reach;
 
 /// How long a poll waits when nothing comes: what a command may have to wait for.
 const IDLE_POLL: Duration = Duration::from_millis(100);
@@ -162,10 +163,12 @@ impl Poller {
                     .into_iter()
                     .filter(|(it, next, _)| owned(it).is_some_and(|it| *next >= it.start))
                     .collect();
+                reach("before-store");
                 let stored = self
                     .group
                     .offsets(&offsets)
                     .and_then(|it| consumer.store_offsets(&it));
+                reach("after-store");
                 if let Err(error) = stored {
                     // A revoke that librdkafka already knows of: the partition is on its way out.
                     tracing::debug!(%error, "watermarks were not stored");
@@ -229,6 +232,7 @@ impl Poller {
             polled = consumer.poll(Duration::ZERO);
         }
         if !records.is_empty() {
+            reach("after-poll");
             self.tell(SourceEvent::Records(records));
         }
         Ok(quiet)
@@ -307,6 +311,7 @@ impl Poller {
     }
 
     fn give_up(&mut self, list: TopicPartitionList, lost: bool) -> Result<(), SourceError> {
+        reach("in-revoke");
         // An assignment that has not begun is given up without a word.
         self.assigning = None;
         let partitions = self.disown(&list);

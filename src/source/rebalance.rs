@@ -18,6 +18,7 @@ use super::start::{Commit, Facts, LOOK_BACK, decide};
 use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError};
 use crate::change::TableId;
 use crate::config::Table;
+use crate::fault_point::reach;
 
 /// How long one question to the brokers may take; the next loop asks again.
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -199,6 +200,7 @@ impl Group {
 
     /// Commits these and what was stored before, and waits for the answer, but not for ever.
     pub(super) fn commit_now(&self, offsets: &[(Partition, NextOffset, CommitNote)]) {
+        reach("before-last-commit");
         let list = match self.offsets(offsets) {
             Ok(list) => list,
             Err(error) => return tracing::error!(%error, "a watermark cannot be committed"),
@@ -208,7 +210,7 @@ impl Group {
         // On a thread of its own, because a synchronous commit has no deadline.
         std::thread::spawn(move || answer.send(commit(&consumer, &list)).is_ok());
         match answered.recv_timeout(COMMIT_TIMEOUT) {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => reach("after-last-commit"),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the last commit failed; what it covered is done again");
             }

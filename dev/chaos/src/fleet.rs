@@ -145,9 +145,8 @@ impl Fleet {
         let (number, instance) = &self.running[victim];
         instance.signal(Signal::Stop).await?;
         let seconds = length.as_secs_f64();
-        self.clock.say(&format!(
-            "  instance {number} is frozen for {seconds:.1} s"
-        ));
+        self.clock
+            .say(&format!("  instance {number} is frozen for {seconds:.1} s"));
         tokio::time::sleep(length).await;
         instance.signal(Signal::Continue).await
     }
@@ -229,7 +228,9 @@ impl Fleet {
         let log = std::fs::read_to_string(instance.log()).unwrap_or_default();
         let last: Vec<&str> = log.lines().rev().take(3).collect();
         let last = last.into_iter().rev().collect::<Vec<_>>().join("\n    ");
-        self.violate(format!("instance {number} ended with {status}:\n    {last}"));
+        self.violate(format!(
+            "instance {number} ended with {status}:\n    {last}"
+        ));
     }
 
     fn violate(&mut self, what: String) {

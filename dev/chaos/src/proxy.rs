@@ -6,6 +6,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,13 +42,39 @@ struct Weather {
 pub struct Proxy {
     address: SocketAddr,
     weather: watch::Sender<Weather>,
+    counts: Arc<Counts>,
 }
 
-/// Which way a pump carries bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Question,
-    Answer,
+/// Bytes that have passed.
+#[derive(Debug, Default)]
+struct Counts {
+    taken: AtomicU64,
+    answered: AtomicU64,
+}
+
+/// Which way a pump carries bytes, and where they are counted.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Question(&'a Counts),
+    Answer(&'a Counts),
+}
+
+impl Way<'_> {
+    fn taken(self, length: usize) {
+        if let Self::Question(counts) = self {
+            counts.taken.fetch_add(length as u64, Ordering::SeqCst);
+        }
+    }
+
+    fn delivered(self, length: usize) {
+        if let Self::Answer(counts) = self {
+            counts.answered.fetch_add(length as u64, Ordering::SeqCst);
+        }
+    }
+
+    const fn is_answer(self) -> bool {
+        matches!(self, Self::Answer(_))
+    }
 }
 
 impl Proxy {
@@ -58,14 +86,35 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (weather, watched) = watch::channel(Weather::default());
-        tokio::spawn(accept(listener, upstream, watched));
-        Ok(Self { address, weather })
+        let counts = Arc::<Counts>::default();
+        let line = Line {
+            upstream,
+            counts: Arc::clone(&counts),
+        };
+        tokio::spawn(accept(listener, line, watched));
+        Ok(Self {
+            address,
+            weather,
+            counts,
+        })
     }
 
     /// Where to connect to.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Bytes that callers have sent, delivered or not.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.counts.taken.load(Ordering::SeqCst)
+    }
+
+    /// Bytes of answers that were delivered to callers.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.counts.answered.load(Ordering::SeqCst)
     }
 
     /// From now on, for the connections there are and those to come.
@@ -79,7 +128,14 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, upstream: String, mut weather: watch::Receiver<Weather>) {
+/// What every connection needs to know.
+#[derive(Clone)]
+struct Line {
+    upstream: String,
+    counts: Arc<Counts>,
+}
+
+async fn accept(listener: TcpListener, line: Line, mut weather: watch::Receiver<Weather>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -89,27 +145,27 @@ async fn accept(listener: TcpListener, upstream: String, mut weather: watch::Rec
             },
         };
         if let Ok((client, _)) = accepted {
-            tokio::spawn(serve(client, upstream.clone(), weather.clone()));
+            tokio::spawn(serve(client, line.clone(), weather.clone()));
         }
     }
 }
 
-async fn serve(client: TcpStream, upstream: String, mut weather: watch::Receiver<Weather>) {
+async fn serve(client: TcpStream, line: Line, mut weather: watch::Receiver<Weather>) {
     let Weather { mode, storms } = *weather.borrow();
     // Whatever ends a connection here ends it with a reset, on both sides.
     reset_on_close(&client);
     if mode == Mode::Refuse {
         return;
     }
-    let Ok(server) = TcpStream::connect(upstream).await else {
+    let Ok(server) = TcpStream::connect(&line.upstream).await else {
         return;
     };
     reset_on_close(&server);
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
-        _ = pump(from_client, to_server, weather.clone(), Way::Question) => {}
-        _ = pump(from_server, to_client, weather.clone(), Way::Answer) => {}
+        _ = pump(from_client, to_server, weather.clone(), Way::Question(&line.counts)) => {}
+        _ = pump(from_server, to_client, weather.clone(), Way::Answer(&line.counts)) => {}
         _ = weather.wait_for(|it| it.storms != storms || it.mode == Mode::Refuse) => {}
     }
 }
@@ -125,7 +181,7 @@ async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut weather: watch::Receiver<Weather>,
-    way: Way,
+    way: Way<'_>,
 ) -> io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     let mut delivered = 0;
@@ -134,19 +190,21 @@ async fn pump(
         if length == 0 {
             return Ok(());
         }
+        way.taken(length);
         let gone = |_| io::Error::other("the proxy is gone");
         let passing = weather.wait_for(|it| it.mode != Mode::HalfOpen).await;
         let mode = passing.map_err(gone)?.mode;
         match mode {
             Mode::Slow(delay) => tokio::time::sleep(delay).await,
-            Mode::Cut(limit) if way == Way::Answer => {
+            Mode::Cut(limit) if way.is_answer() => {
                 length = length.min(limit.saturating_sub(delivered));
                 delivered += length;
             }
             _ => delivered = 0,
         }
         to.write_all(&piece[..length]).await?;
-        if matches!(mode, Mode::Cut(limit) if way == Way::Answer && delivered >= limit) {
+        way.delivered(length);
+        if matches!(mode, Mode::Cut(limit) if way.is_answer() && delivered >= limit) {
             return Ok(());
         }
     }
@@ -193,7 +251,11 @@ mod tests {
     async fn a_half_open_connection_delivers_nothing_and_no_error_until_it_passes_again() {
         let (proxy, mut stream) = echo().await;
         proxy.set(Mode::HalfOpen);
-        assert!(tokio::time::timeout(MOMENT, ask(&mut stream)).await.is_err());
+        assert!(
+            tokio::time::timeout(MOMENT, ask(&mut stream))
+                .await
+                .is_err()
+        );
         proxy.set(Mode::Pass);
         let mut answer = [0; 5];
         stream.read_exact(&mut answer).await.unwrap();

@@ -193,7 +193,10 @@ impl Servers {
     async fn index_setting(&self, name: &str, value: Value) -> Result<()> {
         let url = format!("{}/products,orders/_settings", self.targets.es_url);
         let body = json!({name: value}).to_string();
-        let put = self.http.put(url).header("content-type", "application/json");
+        let put = self
+            .http
+            .put(url)
+            .header("content-type", "application/json");
         put.body(body).send().await?.error_for_status()?;
         Ok(())
     }

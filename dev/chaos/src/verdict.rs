@@ -62,10 +62,7 @@ impl Quiescence {
     pub(crate) fn violations(&self) -> Vec<String> {
         let mut found = Vec::new();
         if !self.report.is_equal() {
-            found.push(format!(
-                "the stores and Postgres differ:\n{}",
-                self.report
-            ));
+            found.push(format!("the stores and Postgres differ:\n{}", self.report));
         }
         if !self.caught_up {
             found.push("an instance still says that it lags behind".to_owned());
@@ -108,7 +105,10 @@ pub(crate) async fn replay_of_nothing(
     }
     let after = writes(targets, http).await?;
     Ok((before != after).then(|| {
-        format!("{} writes reached Elasticsearch after a restart at rest", after - before)
+        format!(
+            "{} writes reached Elasticsearch after a restart at rest",
+            after - before
+        )
     }))
 }
 
@@ -121,7 +121,13 @@ async fn lag_is_known_and_zero(fleet: &mut Fleet, http: &reqwest::Client) -> Res
 /// Index and delete operations that the indices have had.
 async fn writes(targets: &Targets, http: &reqwest::Client) -> Result<i64> {
     let url = format!("{}/products,orders/_stats/indexing", targets.es_url);
-    let text = http.get(url).send().await?.error_for_status()?.text().await?;
+    let text = http
+        .get(url)
+        .send()
+        .await?
+        .error_for_status()?
+        .text()
+        .await?;
     let stats: Value = serde_json::from_str(&text)?;
     let indexing = &stats["_all"]["primaries"]["indexing"];
     let count = |name: &str| indexing[name].as_i64().context("the indexing statistics");
@@ -150,7 +156,9 @@ pub(crate) async fn kafka(brokers: &str, patience: Duration) -> Result<Vec<Strin
     let asked = brokers.to_owned();
     let buried = tokio::task::spawn_blocking(move || topics::dead_letters(&asked)).await??;
     if buried > 0 {
-        found.push(format!("{buried} records were dead-lettered, and none was poison"));
+        found.push(format!(
+            "{buried} records were dead-lettered, and none was poison"
+        ));
     }
     Ok(found)
 }

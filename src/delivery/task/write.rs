@@ -12,6 +12,7 @@ use crate::delivery::buffer::Waiting;
 use crate::delivery::observer::Ended;
 use crate::delivery::receipts::ReceiptId;
 use crate::error::Fatal;
+use crate::fault_point::reach_in;
 use crate::projector::{Mutation, Projector};
 use crate::sink::{Outage, OutageKind, Outcome, Sink};
 
@@ -50,6 +51,7 @@ where
         let owners = self.owners(&batch);
         let sink = Arc::clone(&self.wiring.sink);
         let fence = Arc::clone(&self.wiring.fence);
+        let name = self.wiring.name.clone();
         self.writes += 1;
         // Spawned, so that a store's client is never cancelled in the middle of an exchange, and
         // so that the body of one batch is built while another is under way.
@@ -58,7 +60,9 @@ where
                 .into_iter()
                 .map(|it| (it.mutation, it.receipts))
                 .unzip();
+            reach_in("before-write", &name);
             let attempted = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
+            reach_in("after-write", &name);
             let batch = mutations.into_iter().zip(receipts);
             let batch = batch
                 .map(|(mutation, receipts)| Waiting { mutation, receipts })

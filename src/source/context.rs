@@ -1,7 +1,8 @@
 //! librdkafka's callbacks. They only write down what happened; the poll loop acts on it.
 //!
 //! The surprising fact: a rebalance callback need not assign or revoke before it returns. Leaving
-//! that to the loop lets the other partitions flow on while revoked ones are drained.
+//! that to the loop keeps polling, commits and the session going while revoked partitions are
+//! drained. librdkafka fetches nothing until it is answered, so a drain is as short as it can be.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

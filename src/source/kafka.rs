@@ -191,6 +191,7 @@ impl Poller {
             }
             SourceCommand::Release(offsets) => {
                 if let Some(list) = self.revoking.take() {
+                    self.ends.clear();
                     // The pipeline has dropped them: nothing of them may be sent any more.
                     let given_up = self.group.partitions(&list);
                     given_up.iter().for_each(|&it| self.fence.close(it));
@@ -306,8 +307,14 @@ impl Poller {
             );
             self.fence.open(assigned.partition, generation);
         }
+        self.ends.clear();
         self.tell(SourceEvent::Assigned(begun));
         Ok(())
+    }
+
+    /// Whether a rebalance waits for our answer.
+    pub(super) fn is_rebalancing(&self) -> bool {
+        self.assigning.is_some() || self.revoking.is_some()
     }
 
     fn give_up(&mut self, list: TopicPartitionList, lost: bool) -> Result<(), SourceError> {

@@ -68,6 +68,11 @@ impl Brokers {
     }
 }
 
+fn is_up(statistics: &Statistics, broker: i32) -> bool {
+    let mut brokers = statistics.brokers.values();
+    brokers.any(|it| it.nodeid == broker && it.state == "UP")
+}
+
 impl Poller {
     /// Most errors pass by themselves: librdkafka goes on trying and so do we.
     pub(super) fn weigh(&self, error: KafkaError) -> Result<(), SourceError> {
@@ -118,9 +123,14 @@ impl Poller {
                 if facts.hi_offset >= 0 {
                     marks.push((partition, facts.hi_offset));
                 }
+                // Signs that may be older than what librdkafka has thrown away are no signs: while
+                // a partition is paused, while a rebalance waits for its answer, and while its
+                // leader is away, so that nothing was fetched since.
                 let at_end = facts.next_offset == facts.eof_offset
                     && facts.eof_offset > owned.delivered
-                    && !self.paused.contains(&partition);
+                    && !self.paused.contains(&partition)
+                    && !self.is_rebalancing()
+                    && is_up(statistics, facts.leader);
                 if at_end {
                     let sign = self.ends.entry(partition).or_default();
                     sign.see(facts.eof_offset);

@@ -202,3 +202,23 @@ async fn a_late_create_and_a_delete_of_the_same_row_leave_nothing() {
     }
     world.clean_up().await;
 }
+
+#[tokio::test]
+async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_relationship() {
+    let world = World::new().await;
+    // The rival holds up the merge of an end, after the look for tombstones.
+    let cypher = "MERGE (o:P_Order {id: 7}) ON CREATE SET o._stub = true \
+                  CREATE (:_DistributaryTombstone {_key: 'P_contains[7,1]', _v: 9, _at: timestamp()})";
+    let answer = write_while(&world, cypher, item(5, "7", "1")).await;
+    let Err(SinkError::Outage(outage)) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(outage.kind, OutageKind::Contention);
+    let sink = world.sink(&settings());
+    assert_eq!(
+        world.write(&sink, &[item(5, "7", "1")]).await,
+        [Outcome::Stale]
+    );
+    assert_eq!(drawn(&world.snapshot().await), ["Order 7 (stub)"]);
+    world.clean_up().await;
+}

@@ -151,3 +151,26 @@ async fn a_failed_statement_leaves_no_locks() {
         .unwrap();
     world.clean_up().await;
 }
+
+#[tokio::test]
+async fn tombstones_are_forgotten_after_six_hours_and_not_before() {
+    let world = World::new().await;
+    let hour = 3_600_000;
+    for (name, age) in [("old", 6 * hour + 1000), ("young", 5 * hour)] {
+        let key = format!("P_user-node[\"{name}\"]");
+        world
+            .run(&format!("CREATE (:_DistributaryTombstone {{_key: '{key}', _v: 1, _at: timestamp() - {age}}})"))
+            .await;
+    }
+    // A sink looks after its first write.
+    let sink = world.sink(&settings());
+    world.write(&sink, &[product(1, "1")]).await;
+    let text =
+        "MATCH (t:_DistributaryTombstone) WHERE t._key STARTS WITH $prefix RETURN t._key AS key";
+    let left = world
+        .rows(query(text).param("prefix", world.prefix.as_str()))
+        .await;
+    let left: Vec<String> = left.iter().map(|row| row.get("key").unwrap()).collect();
+    assert_eq!(left, [format!("{}user-node[\"young\"]", world.prefix)]);
+    world.clean_up().await;
+}

@@ -122,9 +122,9 @@ impl Transaction {
     }
 }
 
-/// Every statement gets the names of two properties as parameters. The planner reads a property
+/// Every statement gets the names of two properties as parameters. The planner fetches a property
 /// that it knows by name as early as it can, before the lock that the statement takes; a property
-/// whose name is a parameter it can only read where the text does.
+/// whose name is a parameter can only be read where the text does.
 fn query(statement: &str, parameters: Vec<(&str, BoltType)>) -> Query {
     let mut query = Query::new(statement.to_owned())
         .param("version", "_v")

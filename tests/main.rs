@@ -8,6 +8,7 @@ mod cli;
 mod elasticsearch;
 mod end_to_end;
 mod faults;
+mod mock_cluster;
 mod neo4j;
 mod redis;
 mod support;

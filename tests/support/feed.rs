@@ -93,8 +93,10 @@ impl Feed {
     }
 
     /// The broker seen by the group of one sink (`groups: per_sink`).
-    pub(crate) fn group(&self, sink: &str) -> Kafka {
-        Kafka::new(&stack("KAFKA_BROKERS"), &format!("{}.{sink}", self.name))
+    pub(crate) fn group(&mut self, sink: &str) -> Kafka {
+        let group = format!("{}.{sink}", self.name);
+        self.kafka.owns_group(&group);
+        Kafka::new(&stack("KAFKA_BROKERS"), &group)
     }
 
     /// Where the program's logs go.

@@ -23,7 +23,8 @@ pub(crate) struct Kafka {
     producer: FutureProducer,
     /// Asks for commits of the group; never a member of it.
     consumer: BaseConsumer,
-    group: String,
+    /// The groups that go, too; the first is the one asked for.
+    groups: Vec<String>,
     topics: Vec<String>,
 }
 
@@ -44,7 +45,7 @@ impl Kafka {
             admin: config.create().unwrap(),
             producer: config.create().unwrap(),
             consumer: config.create().unwrap(),
-            group: group.to_owned(),
+            groups: vec![group.to_owned()],
             topics: vec![],
         }
     }
@@ -68,6 +69,11 @@ impl Kafka {
     /// This topic goes, too, when the test ends.
     pub(crate) fn owns(&mut self, topic: &str) {
         self.topics.push(topic.to_owned());
+    }
+
+    /// This group goes, too, when the test ends.
+    pub(crate) fn owns_group(&mut self, group: &str) {
+        self.groups.push(group.to_owned());
     }
 
     /// Deletes a topic and waits until it is gone.
@@ -188,11 +194,16 @@ impl Kafka {
 
 impl Drop for Kafka {
     fn drop(&mut self) {
+        // A mock cluster can delete nothing and goes as a whole.
+        if self.topics.is_empty() {
+            return;
+        }
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         clean_up(async || {
-            // A group that a killed member is still in stays, and expires.
             drop(self.admin.delete_topics(&topics, &options()).await);
-            drop(self.admin.delete_groups(&[&self.group], &options()).await);
+            let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
+            // A group that a killed member is still in stays, and expires.
+            drop(self.admin.delete_groups(&groups, &options()).await);
         });
     }
 }

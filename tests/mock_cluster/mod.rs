@@ -1,0 +1,265 @@
+//! The poll thread against librdkafka's mock cluster: what it commits, when it gives partitions up,
+//! and brokers that go away, which a real broker cannot be made to do in a second.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use distributary::change::TableId;
+use distributary::config::{Groups, OnTruncate, Protocol, Source, Table};
+use distributary::source::{
+    self, Assigned, CommitNote, Fence, NextOffset, Partition, SourceCommand, SourceEvent,
+    SourceHandle,
+};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+
+use crate::support::DEADLINE;
+use crate::support::kafka::{Kafka, Record};
+
+const TOPIC: &str = "users-events";
+const GROUP: &str = "shop";
+
+/// A cluster with one topic.
+struct Cluster {
+    /// Before the cluster, which its clients would miss.
+    kafka: Kafka,
+    mock: MockCluster<'static, DefaultProducerContext>,
+}
+
+impl Cluster {
+    fn new(partitions: i32) -> Self {
+        let mock = MockCluster::new(1).unwrap();
+        mock.create_topic(TOPIC, partitions, 1).unwrap();
+        let kafka = Kafka::new(&mock.bootstrap_servers(), GROUP);
+        Self { kafka, mock }
+    }
+
+    /// Writes so many records into each partition.
+    async fn fill(&self, partitions: i32, count: usize) {
+        for number in 0..partitions {
+            for _ in 0..count {
+                let record = Record {
+                    key: Some(b"{}".to_vec()),
+                    ..Record::default()
+                };
+                self.kafka.produce(TOPIC, number, record).await;
+            }
+        }
+    }
+
+    /// Joins the group.
+    fn join(&self) -> Member {
+        let source = Source {
+            brokers: vec![self.mock.bootstrap_servers()],
+            group: GROUP.to_owned(),
+            groups: Groups::Shared,
+            protocol: Protocol::Classic,
+            security: None,
+            properties: BTreeMap::from([
+                ("session.timeout.ms".to_owned(), "3000".to_owned()),
+                ("heartbeat.interval.ms".to_owned(), "200".to_owned()),
+            ]),
+        };
+        let table = Table {
+            name: "users".to_owned(),
+            schema: "public".to_owned(),
+            table: "users".to_owned(),
+            topic: TOPIC.to_owned(),
+            key: vec!["id".to_owned()],
+            full_identity: false,
+            json: vec![],
+            epoch: 0,
+            on_truncate: OnTruncate::Stop,
+        };
+        let fence = Arc::new(Fence::new(Duration::from_secs(3)));
+        let handle = source::spawn(&source, GROUP, Arc::new([table]), fence);
+        Member(handle.unwrap())
+    }
+
+    fn committed(&self, number: i32) -> Option<i64> {
+        self.kafka.committed(TOPIC, number)
+    }
+}
+
+/// A member of the group, seen from where the pipeline sits.
+struct Member(SourceHandle);
+
+impl Member {
+    /// Waits for the event that answers this; what comes before is passed over.
+    async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(SourceEvent) -> Option<T>) -> T {
+        let search = async {
+            loop {
+                let event = self.0.events.recv().await;
+                if let Some(found) = pick(event.expect("the poll thread runs")) {
+                    return found;
+                }
+            }
+        };
+        let found = tokio::time::timeout(DEADLINE, search).await;
+        found.unwrap_or_else(|_| panic!("in vain waited for {what}"))
+    }
+
+    /// Waits for an assignment that brings partitions.
+    async fn assigned(&mut self) -> Vec<Assigned> {
+        self.until("an assignment", |event| match event {
+            SourceEvent::Assigned(assigned) if !assigned.is_empty() => Some(assigned),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until so many records have come.
+    async fn records(&mut self, count: usize) -> Vec<source::Record> {
+        let mut all = vec![];
+        self.until("records", |event| {
+            if let SourceEvent::Records(records) = event {
+                all.extend(records);
+            }
+            (all.len() >= count).then(|| std::mem::take(&mut all))
+        })
+        .await
+    }
+
+    fn tell(&self, command: SourceCommand) {
+        self.0.commands.send(command).unwrap();
+    }
+
+    /// Asks it to stop with these commits, and waits until it has left the group.
+    async fn stop(mut self, offsets: Vec<(Partition, NextOffset, CommitNote)>) {
+        self.tell(SourceCommand::Stop(offsets));
+        let left = async { while self.0.events.recv().await.is_some() {} };
+        tokio::time::timeout(DEADLINE, left).await.unwrap();
+    }
+}
+
+fn partition(number: i32) -> Partition {
+    let table = TableId(0);
+    Partition { table, number }
+}
+
+/// A watermark of a partition of a topic that has so many.
+fn next(number: i32, next: i64, partitions: i32) -> (Partition, NextOffset, CommitNote) {
+    let note = CommitNote {
+        epoch: 0,
+        partitions,
+        last: None,
+    };
+    (partition(number), NextOffset::given(next), note)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_watermark_is_committed_however_far_the_records_were_read() {
+    let cluster = Cluster::new(1);
+    cluster.fill(1, 5).await;
+    let mut member = cluster.join();
+    assert_eq!(member.assigned().await[0].start.get(), 0);
+    assert_eq!(member.records(5).await.len(), 5);
+    member.tell(SourceCommand::Store(vec![next(0, 2, 1)]));
+    member
+        .until("the commit", |event| match event {
+            SourceEvent::Committed(offsets) => offsets
+                .contains(&(partition(0), NextOffset::given(2)))
+                .then_some(()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(cluster.committed(0), Some(2));
+    member.stop(vec![]).await;
+    assert_eq!(
+        cluster.committed(0),
+        Some(2),
+        "leaving commits nothing more"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_commit_wins_over_what_was_stored_before_it() {
+    let cluster = Cluster::new(1);
+    cluster.fill(1, 5).await;
+    let mut member = cluster.join();
+    member.records(5).await;
+    member.tell(SourceCommand::Store(vec![next(0, 2, 1)]));
+    member.stop(vec![next(0, 4, 1)]).await;
+    assert_eq!(cluster.committed(0), Some(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebalance_commits_before_the_next_owner_begins_and_that_one_goes_on_from_there() {
+    let cluster = Cluster::new(2);
+    cluster.fill(2, 5).await;
+    let mut first = cluster.join();
+    assert_eq!(first.assigned().await.len(), 2);
+    first.records(10).await;
+    let mut second = cluster.join();
+    let given_up = first
+        .until("a revoke", |event| match event {
+            SourceEvent::Revoking(partitions) => Some(partitions),
+            _ => None,
+        })
+        .await;
+    assert_eq!(given_up.len(), 1, "the other partition goes on");
+    let number = given_up[0].number;
+    // What was stored on the way must not come after the commit of the revoke.
+    first.tell(SourceCommand::Store(vec![next(1 - number, 1, 2)]));
+    first.tell(SourceCommand::Release(vec![next(number, 3, 2)]));
+    let assigned = second.assigned().await;
+    assert_eq!(assigned.len(), 1);
+    assert_eq!(
+        (assigned[0].partition.number, assigned[0].start.get()),
+        (number, 3)
+    );
+    assert_eq!(cluster.committed(number), Some(3));
+    // From three on; what lies below is only looked at.
+    let records = second.records(5).await;
+    assert_eq!(records.last().unwrap().offset, 4);
+    second.stop(vec![]).await;
+    first.stop(vec![]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_away_and_returns_loses_no_record_and_no_commit() {
+    let cluster = Cluster::new(1);
+    cluster.fill(1, 3).await;
+    let mut member = cluster.join();
+    member.records(3).await;
+    cluster.mock.broker_down(1).unwrap();
+    member.tell(SourceCommand::Store(vec![next(0, 3, 1)]));
+    cluster.mock.broker_up(1).unwrap();
+    cluster.fill(1, 3).await;
+    let mut offsets = vec![];
+    member
+        .until("the records after the outage", |event| {
+            if let SourceEvent::Records(records) = event {
+                offsets.extend(records.iter().map(|it| it.offset));
+            }
+            (offsets.contains(&5)).then_some(())
+        })
+        .await;
+    offsets.retain(|&offset| offset > 2);
+    assert_eq!(offsets, [3, 4, 5]);
+    member.stop(vec![next(0, 6, 1)]).await;
+    assert_eq!(cluster.committed(0), Some(6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_broker_is_away_waits_for_its_commit_only_so_long() {
+    let cluster = Cluster::new(1);
+    cluster.fill(1, 3).await;
+    let mut member = cluster.join();
+    member.records(3).await;
+    cluster.mock.broker_down(1).unwrap();
+    let begun = Instant::now();
+    member.tell(SourceCommand::Stop(vec![next(0, 3, 1)]));
+    member
+        .until("the end", |event| {
+            matches!(event, SourceEvent::Stopped).then_some(())
+        })
+        .await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    cluster.mock.broker_up(1).unwrap();
+}

@@ -6,6 +6,7 @@
 #[cfg(feature = "failpoints")]
 mod points;
 mod rebalance;
+mod stop;
 mod zombie;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,11 @@ impl Table {
     /// Caches a value that the change makes stale, and inserts or updates the row.
     pub(super) async fn put(&mut self, feed: &Feed, id: i64, name: &str) {
         cache(feed, id).await;
+        self.write(feed, id, name).await;
+    }
+
+    /// Inserts or updates the row; for when the cache cannot be asked.
+    pub(super) async fn write(&mut self, feed: &Feed, id: i64, name: &str) {
         let before = self.rows.insert(id, name.to_owned());
         let op = if before.is_some() { "u" } else { "c" };
         let before = before.map(|name| row(id, &name));

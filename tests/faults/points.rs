@@ -33,7 +33,7 @@ async fn a_process_that_dies_between_poll_and_commit_leaves_every_store_equal_af
     let mut first = feed.run(&[]);
     first.ready().await;
     table.until_equal(&feed).await;
-    first.stop().await;
+    first.leave().await;
     let points = [
         "after-poll",
         "before-write-search",
@@ -51,7 +51,7 @@ async fn a_process_that_dies_between_poll_and_commit_leaves_every_store_equal_af
         let mut next = feed.run(&[]);
         next.ready().await;
         table.until_equal(&feed).await;
-        next.stop().await;
+        next.leave().await;
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_process_that_dies_inside_its_last_commit_leaves_every_store_equal_aft
         let mut next = feed.run(&[]);
         next.ready().await;
         table.until_equal(&feed).await;
-        next.stop().await;
+        next.leave().await;
     }
 }
 
@@ -88,5 +88,5 @@ async fn a_process_that_dies_inside_a_revoke_is_replaced_by_the_one_that_joins()
     next.ready().await;
     change_some(&feed, &mut table, 3).await;
     table.until_equal(&feed).await;
-    next.stop().await;
+    next.leave().await;
 }

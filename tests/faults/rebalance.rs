@@ -3,7 +3,7 @@
 use chaos::Mode;
 
 use super::{Table, proxy, run_behind};
-use crate::support::feed::Feed;
+use crate::support::feed::{self, Feed};
 use crate::support::program::Program;
 use crate::support::until;
 
@@ -15,8 +15,8 @@ async fn owned(program: &Program) -> usize {
         .count()
 }
 
-/// Changes go on while instances join, stop and die; in the end every store is equal.
-async fn join_stop_and_die(feed: &Feed) {
+/// Changes go on while instances join, stop and end by a signal; in the end every store is equal.
+async fn join_stop_and_end(feed: &Feed, signal: &str) {
     let mut table = Table::new(6);
     let mut first = feed.run(&[]);
     first.ready().await;
@@ -41,23 +41,23 @@ async fn join_stop_and_die(feed: &Feed) {
     table.until_equal(feed).await;
 
     change(&mut table).await;
-    first.stop().await;
+    first.leave().await;
     change(&mut table).await;
     table.until_equal(feed).await;
 
     let mut third = feed.run(&[]);
     third.ready().await;
     change(&mut table).await;
-    second.signal("KILL");
+    second.signal(signal);
     change(&mut table).await;
     table.until_equal(feed).await;
-    third.stop().await;
+    third.leave().await;
 }
 
 #[tokio::test]
 async fn nothing_is_lost_when_partitions_move_under_the_cooperative_protocol() {
     let feed = Feed::new(6).await;
-    join_stop_and_die(&feed).await;
+    join_stop_and_end(&feed, "KILL").await;
 }
 
 #[tokio::test]
@@ -67,7 +67,37 @@ async fn nothing_is_lost_when_partitions_move_under_the_eager_protocol() {
         "eager.yaml",
         "source: {properties: {partition.assignment.strategy: range}}\n",
     );
-    join_stop_and_die(&feed).await;
+    join_stop_and_end(&feed, "KILL").await;
+}
+
+/// The broker keeps a silent member for 45 s under this protocol, so here nobody is killed.
+#[tokio::test]
+async fn nothing_is_lost_when_partitions_move_under_the_consumer_protocol() {
+    let mut feed = Feed::new(6).await;
+    let session = "  properties: {session.timeout.ms: \"10000\", heartbeat.interval.ms: \"500\"}\n";
+    let text = feed::CONFIG.replace(session, "  protocol: consumer\n");
+    assert!(text.contains("protocol: consumer"));
+    feed.call.configs.clear();
+    feed.configure("consumer.yaml", &text);
+    join_stop_and_end(&feed, "TERM").await;
+}
+
+#[tokio::test]
+async fn of_two_instances_with_one_static_name_the_older_one_ends() {
+    let mut feed = Feed::new(2).await;
+    feed.configure(
+        "static.yaml",
+        "source: {properties: {group.instance.id: only-one}}\n",
+    );
+    let mut older = feed.run(&[]);
+    older.ready().await;
+    let mut newer = feed.run(&[]);
+    assert_eq!(older.exit_code().await, Some(69), "fenced");
+    let mut table = Table::new(2);
+    table.put(&feed, 1, "after").await;
+    newer.ready().await;
+    table.until_equal(&feed).await;
+    newer.leave().await;
 }
 
 #[tokio::test]

@@ -56,6 +56,6 @@ async fn a_replaced_owners_write_that_arrives_late_changes_nothing_and_resurrect
     let after = feed.documents().await;
     let untouched: Vec<_> = after.into_iter().filter(|it| it[0] != "20").collect();
     assert_eq!(untouched, before, "the zombie has written");
-    zombie.stop().await;
-    heir.stop().await;
+    zombie.leave().await;
+    heir.leave().await;
 }

@@ -13,7 +13,7 @@ use super::redis_server::Server;
 use super::{stack, unique};
 
 /// Sessions are short, so that the group notices a killed member soon.
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 pipeline: "${NAME}"
 source:
   brokers: ["${KAFKA_BROKERS}"]

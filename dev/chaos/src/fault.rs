@@ -74,6 +74,8 @@ pub(crate) enum Fault {
     FloodStage,
     /// Redis has no memory left for writes.
     OutOfMemory,
+    /// Debezium reads tables again while rows change: an incremental snapshot.
+    Snapshot,
     /// Another writer locks the nodes that the program writes, in another order.
     Rival,
 }
@@ -97,6 +99,7 @@ impl fmt::Display for Fault {
             Self::ReadOnly => write!(f, "the indices are read-only"),
             Self::FloodStage => write!(f, "the indices are blocked as by a full disk"),
             Self::OutOfMemory => write!(f, "redis reaches its maxmemory"),
+            Self::Snapshot => write!(f, "debezium reads tables again, incrementally"),
             Self::Rival => write!(f, "a rival writer locks the graph's nodes"),
         }
     }
@@ -133,6 +136,7 @@ impl Deck {
             (Fault::Pause(Server::Kafka), 2),
             (Fault::Stop(Server::Connect), 1),
             (Fault::Die(Server::Connect), 1),
+            (Fault::Snapshot, 3),
         ];
         for &store in stores {
             let server = store.server();

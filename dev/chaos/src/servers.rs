@@ -112,6 +112,7 @@ impl Servers {
             Fault::ReadOnly => self.block("write", frozen).await,
             Fault::FloodStage => self.block("read_only_allow_delete", frozen).await,
             Fault::OutOfMemory => self.out_of_memory(frozen).await,
+            Fault::Snapshot => self.snapshot().await,
             Fault::Rival => Rival::connect(&self.targets)?.run(frozen, random).await,
             _ => bail!("{fault} is not a fault of servers"),
         }
@@ -199,6 +200,15 @@ impl Servers {
             .header("content-type", "application/json");
         put.body(body).send().await?.error_for_status()?;
         Ok(())
+    }
+
+    /// Its rows come at offsets of their own, in between the changes that are made meanwhile.
+    async fn snapshot(&self) -> Result<()> {
+        let sql = "INSERT INTO public.debezium_signal VALUES (gen_random_uuid()::text, \
+                   'execute-snapshot', '{\"type\": \"incremental\", \"data-collections\": \
+                   [\"public.products\", \"public.orders\", \"public.users\"]}')";
+        let postgres = self.targets.postgres().await?;
+        Ok(postgres.batch_execute(sql).await?)
     }
 
     async fn out_of_memory(&self, length: Duration) -> Result<()> {

@@ -2,6 +2,7 @@
 //! timeouts.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use checker::Targets;
@@ -20,6 +21,13 @@ const CHANGES: [(&str, &str); 3] = [
     ("drain_timeout: 25s", "drain_timeout: 4s"),
     ("second_unlink_after: 1s", "second_unlink_after: 2s"),
 ];
+
+/// A transaction that is not over yet; its key is none that the workload would choose.
+const IN_FLIGHT: &str = "BEGIN; INSERT INTO public.products (id, slug, name, status) \
+                         VALUES (1000000000 + extract(epoch FROM now())::bigint, \
+                         'in-flight-' || clock_timestamp(), 'in flight', 'active')";
+/// Until it is committed.
+const IN_FLIGHT_FOR: Duration = Duration::from_secs(3);
 
 /// The addresses that the checker and the nemesis use: those of the servers themselves.
 ///
@@ -48,7 +56,15 @@ pub(crate) async fn shop(stack: &Stack, targets: &Targets, workload: &Workload) 
     let postgres = targets.postgres().await?;
     postgres.batch_execute(&sql).await?;
     let session = workload.open(postgres).await?;
-    stack.register_connector().await?;
+    // Open while Debezium begins its snapshot: neither the snapshot nor the stream may miss the row.
+    let late = targets.postgres().await?;
+    late.batch_execute(IN_FLIGHT).await?;
+    let (registered, committed) = tokio::join!(stack.register_connector(), async {
+        tokio::time::sleep(IN_FLIGHT_FOR).await;
+        late.batch_execute("COMMIT").await
+    });
+    registered?;
+    committed?;
     Ok(session)
 }
 

@@ -29,11 +29,14 @@ pub(crate) async fn quiescence(
     let connected = targets.connect().await?;
     sentinel(&connected).await?;
     loop {
+        // A comparison is heavy: not before the program thinks that it is worth it.
+        while !caught_up(fleet, http).await? && start.elapsed() < patience {
+            tokio::time::sleep(PAUSE).await;
+        }
         let mut report = checker::compare(&connected).await?;
         let is_part = |store: &str| stores.iter().any(|it| it.server().name() == store);
         report.sections.retain(|section| is_part(section.store));
-        let metrics = fleet.metrics(http).await?.unwrap_or_default();
-        let caught_up = !metrics.is_empty() && metrics.iter().all(|text| is_caught_up(text));
+        let caught_up = caught_up(fleet, http).await?;
         let time = start.elapsed();
         if (report.is_equal() && caught_up) || time > patience {
             return Ok(Quiescence {
@@ -100,7 +103,7 @@ pub(crate) async fn replay_of_nothing(
     fleet.relieve().await?;
     fleet.ready(http, patience).await?;
     let deadline = Instant::now() + patience;
-    while !lag_is_known_and_zero(fleet, http).await? && Instant::now() < deadline {
+    while !caught_up(fleet, http).await? && Instant::now() < deadline {
         tokio::time::sleep(PAUSE).await;
     }
     let after = writes(targets, http).await?;
@@ -112,10 +115,12 @@ pub(crate) async fn replay_of_nothing(
     }))
 }
 
-async fn lag_is_known_and_zero(fleet: &mut Fleet, http: &reqwest::Client) -> Result<bool> {
+/// Whether every instance knows its lag and has none.
+async fn caught_up(fleet: &mut Fleet, http: &reqwest::Client) -> Result<bool> {
     let metrics = fleet.metrics(http).await?.unwrap_or_default();
-    let known = metrics.iter().all(|it| it.contains("kafka_consumer_lag{"));
-    Ok(!metrics.is_empty() && known && metrics.iter().all(|text| is_caught_up(text)))
+    // An instance beside others may own nothing, but somebody owns something.
+    let known = metrics.iter().any(|it| it.contains("kafka_consumer_lag{"));
+    Ok(known && metrics.iter().all(|text| is_caught_up(text)))
 }
 
 /// Index and delete operations that the indices have had.

@@ -395,16 +395,19 @@ impl Pipeline {
             .iter()
             .filter_map(|it| self.intakes.get(it));
         let idle = owned.into_iter().all(|intake| intake.ledger.is_idle());
-        if !drain.is_over(idle, Instant::now()) {
+        let now = Instant::now();
+        if !drain.is_over(idle, now) {
             return;
         }
+        // A sink in outage has answered that it is not to be waited for: that is an orderly end.
+        let timed_out = !idle && now >= drain.deadline;
         let partitions = std::mem::take(&mut self.drain)
             .map(|it| it.partitions)
             .unwrap_or_default();
         let offsets = self.take_commits(|partition| partitions.contains(&partition));
         self.forget(&partitions);
         if self.stopping {
-            self.timed_out = !idle;
+            self.timed_out = timed_out;
             self.command(SourceCommand::Stop(offsets));
         } else {
             // Only now: while they drain, their lag is still ours to tell.

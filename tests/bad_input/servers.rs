@@ -72,3 +72,18 @@ async fn a_store_that_goes_away_loses_nothing_and_buries_nothing() {
     assert_eq!(feed.kafka.end(&dead_letters, 0), 0);
     program.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_store_that_is_down_and_commits_what_every_store_has() {
+    let mut feed = Feed::new(1).await;
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    program.ready().await;
+    feed.until_committed().await;
+    feed.redis.stop().unwrap();
+    let offset = feed.insert(2).await;
+    program.waits_for("sink cache").await;
+    program.signal("TERM");
+    assert_eq!(program.exit_code().await, Some(0), "{}", program.log());
+    assert_eq!(feed.kafka.committed(&feed.topic(), 0), Some(offset));
+}

@@ -38,6 +38,7 @@ async fn main() {
     let projections = projections.map(|(id, name, kind)| GraphProjection {
         id: ProjectionId(id),
         name,
+        table: None,
         kind,
     });
     let sink = Neo4j::new(&settings(), &projections);

@@ -262,6 +262,10 @@ impl<'a> Parts<'a> {
             .map(|(id, it)| GraphProjection {
                 id,
                 name: &it.name,
+                table: it
+                    .kind
+                    .from()
+                    .map(|id| self.process.config.table(id).name.as_str()),
                 kind: &it.kind,
             })
             .collect()

@@ -204,6 +204,24 @@ async fn a_changed_primary_key_takes_what_was_not_sent_from_the_old_node() {
 }
 
 #[tokio::test]
+async fn a_value_that_nobody_has_is_counted_and_the_rest_is_written() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    let row = [
+        ("id", "2"),
+        ("name", "\"a\""),
+        ("bio", "?"),
+        ("friend_id", "null"),
+    ];
+    let mut moved = change((USERS, Op::Create), 2, &[("id", "2")], Some(&row));
+    moved.moved_from = Some(Row::from_pairs(&[("id", "1")]));
+    world.write(&sink, &[moved]).await;
+    assert_eq!(drawn(&world.snapshot().await), ["User 2"]);
+    assert_eq!(sink.incomplete(), 1);
+    world.clean_up().await;
+}
+
+#[tokio::test]
 async fn a_relationship_makes_stubs_that_the_rows_fill() {
     let world = World::new().await;
     let sink = world.sink(&settings());

@@ -107,6 +107,7 @@ impl World {
             .map(|(index, (name, kind))| GraphProjection {
                 id: ProjectionId(u16::try_from(index).unwrap()),
                 name,
+                table: Some("table"),
                 kind,
             })
             .collect();

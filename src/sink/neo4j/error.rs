@@ -40,6 +40,11 @@ impl Failure {
         }
     }
 
+    /// Whether the connection is as good as before.
+    pub(super) fn is_answer(&self) -> bool {
+        self.code().is_some() || matches!(self, Self::Rival(_) | Self::Fatal(_))
+    }
+
     /// Whether the server refused a constraint: a rival's doing, or a row that never fits.
     pub(super) fn is_constraint(&self) -> bool {
         self.code() == Some(CONSTRAINT)

@@ -36,7 +36,7 @@ use self::error::{Failure, Patience};
 use self::node::NodeTarget;
 use self::pattern::KeyPattern;
 use self::relationship::RelationshipTarget;
-use super::{Found, Marker, Outage, OutageKind, Outcome, Sink, SinkError};
+use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
 use crate::change::ProjectionId;
 use crate::config::{self, ProjectionKind};
 use crate::projector::graph::GraphMutation;
@@ -48,6 +48,8 @@ pub struct GraphProjection<'a> {
     pub id: ProjectionId,
     /// Its name: the beginning of the `_key` of its relationships and tombstones.
     pub name: &'a str,
+    /// The configured name of the table that feeds it; `None` for derived relationships.
+    pub table: Option<&'a str>,
     /// What it makes: nodes, relationships or derived relationships.
     pub kind: &'a ProjectionKind,
 }
@@ -66,12 +68,15 @@ struct Shared {
     /// When tombstones were last looked through.
     purged: Mutex<Option<Instant>>,
     incomplete: AtomicU64,
+    /// Tables whose rows came without a column that nothing had.
+    warned: Mutex<BTreeSet<String>>,
 }
 
 /// What the projections make.
 #[derive(Default)]
 struct Targets {
     names: BTreeMap<ProjectionId, String>,
+    tables: BTreeMap<ProjectionId, String>,
     nodes: BTreeMap<ProjectionId, NodeTarget>,
     relationships: BTreeMap<ProjectionId, RelationshipTarget>,
     derived: Vec<DerivedTarget>,
@@ -111,6 +116,9 @@ impl Targets {
             ProjectionKind::Document(_) | ProjectionKind::Cache(_) => return,
         }
         self.names.insert(id, projection.name.to_owned());
+        if let Some(table) = projection.table {
+            self.tables.insert(id, table.to_owned());
+        }
     }
 
     fn name(&self, id: ProjectionId) -> &str {
@@ -170,6 +178,7 @@ impl Neo4j {
                 patience: Patience::default(),
                 purged: Mutex::default(),
                 incomplete: AtomicU64::new(0),
+                warned: Mutex::default(),
             }),
         }
     }
@@ -197,14 +206,17 @@ impl Neo4j {
 }
 
 impl Shared {
-    /// What a failure means; lets go of credentials that were refused.
+    /// What a failure means. Lets go of the connections after all but answers of the server: the
+    /// password may be another one by now, and a transaction that was not ended on a connection
+    /// that is merely late would keep its locks until that connection is used again.
     fn explain(&self, failure: Failure, items: usize) -> SinkError {
+        let is_answer = failure.is_answer();
         let error = failure.classify(items);
-        if let SinkError::Outage(Outage {
-            kind: OutageKind::Refused,
-            ..
-        }) = &error
-        {
+        let is_refused = matches!(
+            &error,
+            SinkError::Outage(outage) if outage.kind == OutageKind::Refused
+        );
+        if is_refused || !is_answer {
             self.client.forget();
         }
         error
@@ -232,7 +244,7 @@ impl Shared {
         match transaction::apply(&self.targets, batch, &mut tx).await {
             Ok(applied) => {
                 tx.commit().await?;
-                self.count_incomplete(applied.incomplete);
+                self.count_incomplete(&applied.incomplete);
                 Ok(applied.outcomes)
             }
             Err(failure) => {
@@ -242,12 +254,19 @@ impl Shared {
         }
     }
 
-    fn count_incomplete(&self, incomplete: u64) {
-        if incomplete > 0 && self.incomplete.fetch_add(incomplete, Ordering::Relaxed) == 0 {
-            tracing::warn!(
-                "a row came without columns that no node or relationship of it had; give its \
-                 table REPLICA IDENTITY FULL (ALTER TABLE … REPLICA IDENTITY FULL)"
-            );
+    /// Counts rows that stay without some value, and says so once for each table.
+    fn count_incomplete(&self, incomplete: &BTreeMap<ProjectionId, u64>) {
+        for (id, count) in incomplete.iter().filter(|(_, count)| **count > 0) {
+            self.incomplete.fetch_add(*count, Ordering::Relaxed);
+            let table = self.targets.tables.get(id).cloned().unwrap_or_default();
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            if warned.insert(table.clone()) {
+                tracing::warn!(
+                    table,
+                    "a row came without a column whose value nothing else had; run ALTER TABLE \
+                     {table} REPLICA IDENTITY FULL and snapshot the table again"
+                );
+            }
         }
     }
 
@@ -279,16 +298,22 @@ impl Shared {
             // The first lock also makes the name `_lock` known to the database: writing nothing
             // to a property locks its node only if the name is.
             derived::lock(&mut tx, locks.chain([""]).collect()).await?;
-            warn_without_timeout(&mut tx).await?;
             marker::find(&mut tx, &names).await
         };
-        match found.await {
-            Ok(found) => tx.commit().await.map(|()| found),
+        let found = match found.await {
+            Ok(found) => tx.commit().await.map(|()| found)?,
             Err(failure) => {
                 tx.roll_back().await;
-                Err(failure)
+                return Err(failure);
             }
+        };
+        // Who may not see the server's settings may write all the same.
+        let mut tx = self.client.begin().await?;
+        if let Err(failure) = warn_without_timeout(&mut tx).await {
+            tracing::debug!(?failure, "asking for db.transaction.timeout");
         }
+        tx.roll_back().await;
+        Ok(found)
     }
 
     async fn ping(&self) -> Result<(), Failure> {

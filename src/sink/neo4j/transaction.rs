@@ -1,6 +1,6 @@
 //! What one transaction does with a batch, in its order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use neo4rs::BoltType;
 
@@ -13,13 +13,14 @@ use super::fill;
 use super::relationship::{RelationshipRow, RelationshipTarget};
 use super::stub::Candidates;
 use super::tombstone;
+use crate::change::ProjectionId;
 use crate::sink::Outcome;
 
 /// What came of a batch.
 pub(super) struct Applied {
     pub(super) outcomes: Vec<Outcome>,
-    /// How many rows were written without some value.
-    pub(super) incomplete: u64,
+    /// How many rows of each projection were written without some value.
+    pub(super) incomplete: BTreeMap<ProjectionId, u64>,
 }
 
 /// A transaction and what it remembers of what it has done.
@@ -81,8 +82,8 @@ impl<'a> Work<'a> {
     }
 
     /// Completes rows that came without some value; answers how many stay incomplete.
-    async fn fill(&mut self, batch: &mut Batch) -> Result<u64, Failure> {
-        let mut incomplete = 0;
+    async fn fill(&mut self, batch: &mut Batch) -> Result<BTreeMap<ProjectionId, u64>, Failure> {
+        let mut incomplete = BTreeMap::new();
         for (id, rows) in batch
             .nodes
             .iter_mut()
@@ -90,7 +91,7 @@ impl<'a> Work<'a> {
         {
             let statement = fill::of_nodes(&self.targets.node(*id).pattern);
             let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
-            incomplete += found.incomplete;
+            incomplete.insert(*id, found.incomplete);
             for row in &mut rows.upserts {
                 let values = found.values.remove(&row.item).unwrap_or_default();
                 row.properties.value.extend(values.value);
@@ -103,7 +104,7 @@ impl<'a> Work<'a> {
         {
             let statement = fill::of_relationships(&self.targets.relationship(*id).kind);
             let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
-            incomplete += found.incomplete;
+            incomplete.insert(*id, found.incomplete);
             for row in &mut rows.rows {
                 let values = found.values.remove(&row.item).unwrap_or_default();
                 row.properties.value.extend(values.value);

@@ -40,6 +40,7 @@ async fn main() {
         name,
         table: None,
         kind,
+        key: &[],
     });
     let sink = Neo4j::new(&settings(), &projections);
     sink.prepare().await.expect("the stack is up");

@@ -267,6 +267,10 @@ impl<'a> Parts<'a> {
                     .from()
                     .map(|id| self.process.config.table(id).name.as_str()),
                 kind: &it.kind,
+                key: it
+                    .kind
+                    .from()
+                    .map_or(&[], |table| &self.tables[usize::from(table.0)].key),
             })
             .collect()
     }

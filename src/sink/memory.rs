@@ -5,10 +5,14 @@
 //! plays a script of faults, one for each write. It is part of the crate so that production code
 //! needs no hooks for tests.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::stream::{self, Stream};
 use tokio::sync::{Semaphore, watch};
 
 use super::{Found, Marker, Outage, Outcome, Rejection, Sink, SinkError};
@@ -68,7 +72,14 @@ pub struct Record<K> {
 /// A store in memory. Clones share it, so a test keeps one while a sink task owns the other.
 pub struct Memory<M: Mutation> {
     shared: Arc<Shared<M::Key>>,
+    delete: Option<Delete<M>>,
 }
+
+/// Makes the delete of a target at a version.
+pub type Delete<M> = fn(&<M as Mutation>::Key, Version) -> M;
+
+/// How many targets a page of [`Sink::older`] has.
+const PAGE: usize = 2;
 
 struct Shared<K> {
     state: Mutex<State<K>>,
@@ -78,7 +89,7 @@ struct Shared<K> {
 }
 
 struct State<K> {
-    versions: HashMap<K, Version>,
+    versions: HashMap<K, (Version, ProjectionId)>,
     log: Vec<Record<K>>,
     script: VecDeque<Fault>,
     rejects: HashMap<(K, Version), Rejection>,
@@ -90,6 +101,7 @@ impl<M: Mutation> Clone for Memory<M> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            delete: self.delete,
         }
     }
 }
@@ -116,7 +128,16 @@ impl<M: Mutation> Memory<M> {
                 started: watch::Sender::new(0),
                 ended: watch::Sender::new(0),
             }),
+            delete: None,
         }
+    }
+
+    /// A store that can also be truncated. It keeps the version of what was deleted, so deleted
+    /// targets are deleted again, which changes nothing.
+    #[must_use]
+    pub fn with_deletes(self, delete: Delete<M>) -> Self {
+        let delete = Some(delete);
+        Self { delete, ..self }
     }
 
     /// Appends to the script; each write takes one fault from its front.
@@ -137,7 +158,7 @@ impl<M: Mutation> Memory<M> {
     /// The version that the store holds of a target.
     #[must_use]
     pub fn version(&self, key: &M::Key) -> Option<Version> {
-        self.state().versions.get(key).copied()
+        self.state().versions.get(key).map(|(version, _)| *version)
     }
 
     /// Everything that was asked, in order, with what was answered.
@@ -165,6 +186,21 @@ impl<M: Mutation> Memory<M> {
     fn state(&self) -> MutexGuard<'_, State<M::Key>> {
         let state = self.shared.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn older_page(&self, projection: ProjectionId, below: Version) -> Vec<M> {
+        let Some(delete) = self.delete else {
+            return Vec::new();
+        };
+        let state = self.state();
+        let older = state
+            .versions
+            .iter()
+            .filter(|(_, held)| held.0 < below && held.1 == projection);
+        older
+            .take(PAGE)
+            .map(|(key, _)| delete(key, below))
+            .collect()
     }
 
     fn up(&self) -> Result<(), SinkError> {
@@ -212,9 +248,9 @@ impl<K: Eq + std::hash::Hash + Clone> State<K> {
         }
         let (key, version) = target;
         match self.versions.get(&key) {
-            Some(held) if *held > version => Outcome::Stale,
+            Some((held, _)) if *held > version => Outcome::Stale,
             _ => {
-                self.versions.insert(key, version);
+                self.versions.insert(key, (version, mutation.projection()));
                 Outcome::Written
             }
         }
@@ -239,6 +275,20 @@ impl<M: Mutation> Sink for Memory<M> {
 
     async fn ping(&self) -> Result<(), SinkError> {
         std::future::ready(self.up()).await
+    }
+
+    fn older(
+        &self,
+        projection: ProjectionId,
+        below: Version,
+    ) -> impl Stream<Item = Result<Vec<M>, SinkError>> + Send {
+        stream::unfold(self, move |store| async move {
+            let page = store.up().map(|()| store.older_page(projection, below));
+            match page {
+                Ok(page) if page.is_empty() => None,
+                page => Some((page, store)),
+            }
+        })
     }
 
     async fn prepare(&self) -> Result<Vec<Found>, SinkError> {
@@ -292,83 +342,5 @@ impl<M: Mutation> Sink for Null<M> {
 
     async fn mark(&self, _: &Marker) -> Result<(), SinkError> {
         std::future::ready(Ok(())).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sink::OutageKind;
-
-    struct Put(&'static str, i64);
-
-    impl Mutation for Put {
-        type Key = &'static str;
-
-        fn key(&self) -> &Self::Key {
-            &self.0
-        }
-
-        fn version(&self) -> Version {
-            Version::new(0, self.1)
-        }
-
-        fn projection(&self) -> ProjectionId {
-            ProjectionId(0)
-        }
-
-        fn merge(&mut self, newer: Self) {
-            *self = newer;
-        }
-
-        fn bytes(&self) -> usize {
-            1
-        }
-    }
-
-    fn outage() -> Outage {
-        Outage {
-            kind: OutageKind::Unreachable,
-            reason: "scripted".into(),
-        }
-    }
-
-    #[tokio::test]
-    async fn an_older_version_is_stale_and_an_equal_one_is_written_again() {
-        let store = Memory::new(&[]);
-        let answers = store.write(&[Put("a", 5)]).await.unwrap();
-        assert_eq!(answers, [Outcome::Written]);
-        let answers = store.write(&[Put("a", 4), Put("a", 5)]).await.unwrap();
-        assert_eq!(answers, [Outcome::Stale, Outcome::Written]);
-    }
-
-    #[tokio::test]
-    async fn faults_are_played_in_order_and_a_lost_reply_has_been_applied() {
-        let store = Memory::new(&[]);
-        store.script([
-            Fault::Fail(SinkError::Outage(outage())),
-            Fault::LoseReply(outage()),
-        ]);
-        assert!(store.write(&[Put("a", 1)]).await.is_err());
-        assert_eq!(store.version(&"a"), None);
-        assert!(store.write(&[Put("a", 1)]).await.is_err());
-        assert_eq!(store.version(&"a"), Some(Version::new(0, 1)));
-        assert!(store.write(&[Put("a", 1)]).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_held_write_ends_when_its_gate_opens() {
-        let store = Memory::new(&[]);
-        let gate = Gate::default();
-        store.script([Fault::Hold(gate.clone())]);
-        let task = tokio::spawn({
-            let store = store.clone();
-            async move { store.write(&[Put("a", 1)]).await }
-        });
-        store.until_started(1).await;
-        assert_eq!(store.version(&"a"), None);
-        gate.open();
-        assert_eq!(task.await.unwrap().unwrap(), [Outcome::Written]);
-        store.until_ended(1).await;
     }
 }

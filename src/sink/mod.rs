@@ -12,6 +12,9 @@ pub mod redis;
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::stream::{self, Stream};
+
+use crate::change::{ProjectionId, Version};
 use crate::projector::Mutation;
 
 /// Applies mutations of one model to one store.
@@ -56,6 +59,21 @@ pub trait Sink: Send + Sync + 'static {
     /// A second write of the same batch is wanted this much later; see D7. `None` for most stores.
     fn again_after(&self) -> Option<Duration> {
         None
+    }
+
+    /// Finds what a truncate leaves behind (D11): pages of deletes, each at version `below`, of all
+    /// that the store holds of a projection with a lower version. The caller writes each page like
+    /// any batch before it asks for the next, and asks once everything older is written. Nothing
+    /// for stores that cannot tell what they hold of a table.
+    ///
+    /// # Errors
+    /// [`SinkError`] as for [`Sink::write`]; the stream ends with it.
+    fn older(
+        &self,
+        _projection: ProjectionId,
+        _below: Version,
+    ) -> impl Stream<Item = Result<Vec<Self::Mutation>, SinkError>> + Send {
+        stream::empty()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod index;
+mod older;
 mod partial;
 mod write;
 

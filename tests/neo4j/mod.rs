@@ -1,5 +1,6 @@
 //! The Neo4j sink on the real server.
 
+mod older;
 mod random;
 mod rivals;
 mod rows;

@@ -1,6 +1,7 @@
 //! A graph of its own within the shared database: labels, types and names that no other test uses.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -109,6 +110,7 @@ impl World {
                 name,
                 table: Some("table"),
                 kind,
+                key: key_of(kind),
             })
             .collect();
         Neo4j::new(settings, &projections)
@@ -223,6 +225,19 @@ impl World {
             self.run(&format!("DROP CONSTRAINT `{name}` IF EXISTS"))
                 .await;
         }
+    }
+}
+
+/// The columns of the table's key.
+fn key_of(kind: &ProjectionKind) -> &'static [String] {
+    static KEYS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
+        [&["id"][..], &["order_id", "product_id"]]
+            .map(|key| key.iter().map(ToString::to_string).collect())
+    });
+    match kind.from() {
+        None => &[],
+        Some(ITEMS) => &KEYS[1],
+        Some(_) => &KEYS[0],
     }
 }
 

@@ -8,6 +8,7 @@
 mod bulk;
 mod client;
 mod index;
+mod older;
 mod partial;
 mod response;
 mod settings;
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use elasticsearch::http::Method;
+use futures_util::future::Either;
+use futures_util::stream::{self, Stream};
 use tracing::warn;
 
 use self::bulk::BulkRequest;
@@ -25,6 +28,7 @@ use self::client::{Client, Request};
 use self::partial::{Completed, Reads};
 pub use self::target::DocumentProjection;
 use self::target::{Target, is_id, without_asking};
+use crate::change::{ProjectionId, Version};
 use crate::config;
 use crate::projector::Mutation;
 use crate::projector::document::{Action, Document, Partial};
@@ -322,6 +326,18 @@ impl Sink for Elasticsearch {
             // No such alias yet: it answers, and lets us ask. `prepare` makes the alias.
             404 => Ok(()),
             _ => reply.success().map(drop),
+        }
+    }
+
+    fn older(
+        &self,
+        projection: ProjectionId,
+        below: Version,
+    ) -> impl Stream<Item = Result<Vec<Document>, SinkError>> + Send {
+        let mut targets = self.targets.iter();
+        match targets.find(|target| target.projection == projection) {
+            Some(target) => Either::Left(older::older(&self.client, target, below)),
+            None => Either::Right(stream::empty()),
         }
     }
 

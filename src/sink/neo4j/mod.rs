@@ -13,6 +13,7 @@ mod error;
 mod fill;
 mod marker;
 mod node;
+mod older;
 mod pattern;
 mod relationship;
 mod stub;
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use futures_util::stream::Stream;
 use neo4rs::BoltType;
 
 use self::batch::Batch;
@@ -37,7 +39,7 @@ use self::node::NodeTarget;
 use self::pattern::KeyPattern;
 use self::relationship::RelationshipTarget;
 use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
-use crate::change::ProjectionId;
+use crate::change::{ProjectionId, Version};
 use crate::config::{self, ProjectionKind};
 use crate::projector::graph::GraphMutation;
 
@@ -52,6 +54,8 @@ pub struct GraphProjection<'a> {
     pub table: Option<&'a str>,
     /// What it makes: nodes, relationships or derived relationships.
     pub kind: &'a ProjectionKind,
+    /// The columns of the table's key, in its order; empty where no table feeds it.
+    pub key: &'a [String],
 }
 
 /// The sink for graphs: one database.
@@ -103,7 +107,8 @@ impl Targets {
         let id = projection.id;
         match projection.kind {
             ProjectionKind::Node(node) => {
-                self.nodes.insert(id, NodeTarget::new(&node.node));
+                let target = NodeTarget::new(&node.node, projection.key);
+                self.nodes.insert(id, target);
             }
             ProjectionKind::Relationship(relationship) => {
                 self.relationships
@@ -365,6 +370,14 @@ impl Sink for Neo4j {
             answer.map_err(|failure| shared.explain(failure, 1))
         })
         .await
+    }
+
+    fn older(
+        &self,
+        projection: ProjectionId,
+        below: Version,
+    ) -> impl Stream<Item = Result<Vec<GraphMutation>, SinkError>> + Send {
+        self.pages(projection, below)
     }
 
     async fn prepare(&self) -> Result<Vec<Found>, SinkError> {

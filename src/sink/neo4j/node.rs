@@ -19,6 +19,8 @@ use crate::config;
 pub(super) struct NodeTarget {
     pub(super) pattern: KeyPattern,
     pub(super) properties: Vec<String>,
+    /// For each column of the table's key, in its order, its place in the merge key.
+    pub(super) row: Vec<usize>,
     upsert: String,
     delete: String,
 }
@@ -38,7 +40,7 @@ pub(super) struct NodeRow {
 }
 
 impl NodeTarget {
-    pub(super) fn new(node: &config::NodePattern) -> Self {
+    pub(super) fn new(node: &config::NodePattern, key: &[String]) -> Self {
         let pattern = KeyPattern::new(node);
         let merged = pattern.node("n", "r[3]");
         // The lock is a write of nothing: it leaves no trace, and needs the property's name to be
@@ -72,6 +74,10 @@ impl NodeTarget {
                 fresh = Fate::FRESH
             ),
             properties: names(&node.properties),
+            row: key
+                .iter()
+                .filter_map(|column| node.key.iter().position(|it| it.column == *column))
+                .collect(),
             pattern,
         }
     }

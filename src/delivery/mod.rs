@@ -13,12 +13,13 @@ pub mod observer;
 pub mod receipts;
 mod second;
 mod task;
+mod truncation;
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::change::Change;
+use crate::change::{Change, Version};
 use crate::pipeline::ledger::{Ack, Applied};
 use crate::source::Partition;
 
@@ -34,12 +35,25 @@ pub struct Delivery {
     pub ack: Ack,
 }
 
+/// A truncate of a table for one sink, with the promise to answer for it (D11).
+#[derive(Debug)]
+pub struct Truncate {
+    /// What is older goes.
+    pub version: Version,
+    /// When it was written to Kafka, in milliseconds since the Unix epoch.
+    pub committed_at_ms: i64,
+    /// To be given back when the sink is done with it; its partition is the table's only one.
+    pub ack: Ack,
+}
+
 /// What the pipeline tells a sink task. Unbounded channels carry it: whatever is sent is covered by
 /// the budget already.
 #[derive(Debug)]
 pub enum ToSink {
     /// Changes in the order of each partition.
     Changes(Vec<Delivery>),
+    /// Delete what all earlier changes of the table left, before any later one is applied.
+    Truncate(Truncate),
     /// Answer [`Report::drained`] when nothing of these partitions is open, or at once while the
     /// store is in outage.
     Drain(Vec<Partition>),

@@ -111,6 +111,12 @@ impl ReceiptBook {
             .all(|it| !self.by_partition.contains_key(it))
     }
 
+    /// How many records of a partition are open.
+    #[must_use]
+    pub fn open_of(&self, partition: Partition) -> usize {
+        self.by_partition.get(&partition).copied().unwrap_or(0)
+    }
+
     /// Whether nothing at all is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {

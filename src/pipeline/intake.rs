@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ledger::{Ack, Ledger, LedgerError};
 use crate::change::Change;
-use crate::config::Table;
+use crate::config::{OnTruncate, Table};
 use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
 use crate::source::{Assigned, CommitNote, NextOffset, Record, start};
 
@@ -29,8 +29,8 @@ pub(super) enum Taken {
     Ignored(&'static str),
     /// A change for each sink that gave an ack.
     Change(Arc<Change>, Vec<Ack>),
-    /// The table was truncated.
-    Truncate(Ack),
+    /// The table was truncated: an ack for each sink that is to apply it, otherwise one.
+    Truncate(Vec<Ack>),
     /// It cannot be decoded.
     Undecodable(DecodeError, Ack),
 }
@@ -107,16 +107,16 @@ impl Intake {
         let acks = match &decoded {
             Ok(Decoded::Change(_)) => fan_out,
             Ok(Decoded::Ignored(_)) => 0,
+            Ok(Decoded::Truncate(_)) if table.on_truncate == OnTruncate::Apply => fan_out,
             Ok(Decoded::Truncate(_)) | Err(_) => 1,
         };
         let tracked = self.ledger.track(offset, timestamp_ms, bytes, acks);
         let mut acks = tracked.map_err(Refusal::Ledger)?;
-        let one = "one ack was asked for";
         Ok(match decoded {
             Ok(Decoded::Change(change)) => Taken::Change(Arc::new(change), acks.collect()),
             Ok(Decoded::Ignored(reason)) => Taken::Ignored(Ignored::as_str(reason)),
-            Ok(Decoded::Truncate(_)) => Taken::Truncate(acks.next().expect(one)),
-            Err(error) => Taken::Undecodable(error, acks.next().expect(one)),
+            Ok(Decoded::Truncate(_)) => Taken::Truncate(acks.collect()),
+            Err(error) => Taken::Undecodable(error, acks.next().expect("one ack was asked for")),
         })
     }
 

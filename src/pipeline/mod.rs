@@ -13,6 +13,7 @@ mod drain;
 mod gate;
 mod intake;
 mod run;
+mod truncate;
 
 pub use observer::Observer;
 pub use run::{Pipeline, Wiring};

@@ -16,10 +16,11 @@ use super::drain::Drain;
 use super::intake::{Intake, Refusal, Taken};
 use super::ledger::Ack;
 use super::old_rows::OldRows;
-use super::{Observer, SinkHandle};
+use super::{Observer, SinkHandle, truncate};
+use crate::change::Version;
 use crate::config::{COMMIT_DEADLINE, OnTruncate, Table};
 use crate::delivery::dead_letter::{DeadLetter, DeadLetters, Stage};
-use crate::delivery::{Delivery, Report, Reports, ToSink};
+use crate::delivery::{Delivery, Report, Reports, ToSink, Truncate};
 use crate::envelope::{DecodeError, Decoder};
 use crate::error::Fatal;
 use crate::source::{
@@ -161,7 +162,7 @@ impl Pipeline {
         self.wiring.observer.alive();
         match event {
             SourceEvent::Records(records) => self.take_records(records)?,
-            SourceEvent::Assigned(assigned) => self.assigned(&assigned),
+            SourceEvent::Assigned(assigned) => self.assigned(&assigned)?,
             SourceEvent::Revoking(partitions) => self.begin_drain(partitions),
             SourceEvent::Lost(partitions) => {
                 self.wiring.observer.rebalanced("lost", &partitions);
@@ -197,14 +198,15 @@ impl Pipeline {
         Ok(Next::Go)
     }
 
-    fn assigned(&mut self, assigned: &[Assigned]) {
+    fn assigned(&mut self, assigned: &[Assigned]) -> Result<(), Fatal> {
         let partitions: Vec<Partition> = assigned.iter().map(|it| it.partition).collect();
         self.wiring.observer.rebalanced("assigned", &partitions);
         let mut first = Vec::new();
         for one in assigned {
+            let table = &self.wiring.tables[usize::from(one.partition.table.0)];
+            truncate::check(table, one.partition_count)?;
             let intake = Intake::new(one);
             if one.note.is_none() {
-                let table = &self.wiring.tables[usize::from(one.partition.table.0)];
                 let (next, note) = intake.first_commit(table);
                 first.push((one.partition, next, note));
             }
@@ -218,6 +220,7 @@ impl Pipeline {
             owned = self.intakes.len(),
             "partitions were assigned"
         );
+        Ok(())
     }
 
     fn take_records(&mut self, records: Vec<Record>) -> Result<(), Fatal> {
@@ -232,6 +235,7 @@ impl Pipeline {
             .collect();
         for record in records {
             let (partition, offset) = (record.partition, record.offset);
+            let timestamp_ms = record.timestamp_ms;
             let Some(intake) = self.intakes.get_mut(&partition) else {
                 continue;
             };
@@ -262,47 +266,61 @@ impl Pipeline {
                         });
                     }
                 }
-                Taken::Truncate(ack) => self.truncated(ack)?,
+                Taken::Truncate(acks) => {
+                    // What was gathered came before it.
+                    self.hand_out(&mut deliveries);
+                    self.truncated((partition, offset, timestamp_ms), acks)?;
+                }
                 Taken::Undecodable(error, ack) => self.bury(&error, offset, ack),
             }
         }
         self.touched = true;
-        for (sink, deliveries) in self.wiring.sinks.iter().zip(deliveries) {
-            if !deliveries.is_empty() {
-                tell(sink, ToSink::Changes(deliveries));
-            }
-        }
+        self.hand_out(&mut deliveries);
         Ok(())
     }
 
-    fn truncated(&mut self, ack: Ack) -> Result<(), Fatal> {
-        let partition = ack.partition();
-        let table = &self.wiring.tables[usize::from(partition.table.0)];
+    /// Gives each sink what was gathered for it.
+    fn hand_out(&self, deliveries: &mut [Vec<Delivery>]) {
+        for (sink, deliveries) in self.wiring.sinks.iter().zip(deliveries) {
+            if !deliveries.is_empty() {
+                tell(sink, ToSink::Changes(std::mem::take(deliveries)));
+            }
+        }
+    }
+
+    fn truncated(
+        &mut self,
+        (partition, offset, timestamp_ms): (Partition, i64, i64),
+        acks: Vec<Ack>,
+    ) -> Result<(), Fatal> {
+        let index = usize::from(partition.table.0);
+        let table = &self.wiring.tables[index];
         self.wiring.observer.records(partition, "truncate", 1);
         match table.on_truncate {
+            OnTruncate::Stop => return Err(truncate::stopped(table, partition.number, offset)),
             OnTruncate::Ignore => {
                 tracing::warn!(
                     table = table.name,
                     "the table was truncated; ignored, as configured"
                 );
-                self.acknowledge(ack)
+                for ack in acks {
+                    self.acknowledge(ack)?;
+                }
             }
-            OnTruncate::Stop | OnTruncate::Apply => {
-                let next = ack.offset() + 1;
-                Err(Fatal::Truncated(format!(
-                    "table `{}` was truncated (offset {} of partition {} of topic `{}`), which has no \
-                     order against the rows of other partitions. Rebuild its projections, or skip the \
-                     truncate with `distributary offsets reset --topic {} --partition {} --to-offset \
-                     {next} --execute`, or set `on_truncate: ignore`",
-                    table.name,
-                    ack.offset(),
-                    partition.number,
-                    table.topic,
-                    table.topic,
-                    partition.number,
-                )))
+            OnTruncate::Apply => {
+                tracing::info!(table = table.name, offset, "the table was truncated");
+                let version = Version::new(table.epoch, offset);
+                for (&sink, ack) in self.routes[index].iter().zip(acks) {
+                    let truncate = Truncate {
+                        version,
+                        committed_at_ms: timestamp_ms,
+                        ack,
+                    };
+                    tell(&self.wiring.sinks[sink], ToSink::Truncate(truncate));
+                }
             }
         }
+        Ok(())
     }
 
     fn bury(&mut self, error: &DecodeError, offset: i64, ack: Ack) {

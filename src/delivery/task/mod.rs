@@ -7,8 +7,12 @@
 
 mod poison;
 mod projectors;
+#[cfg(test)]
+mod tests;
+mod truncate;
 mod write;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +32,7 @@ use super::isolate::Verdict;
 use super::observer::Observer;
 use super::receipts::{ReceiptBook, ReceiptId};
 use super::second::Second;
+use super::truncation::{Swept, Truncation};
 use super::{Delivery, Report, Reports, ToSink};
 use crate::config::{Batch, Table};
 use crate::error::Fatal;
@@ -87,6 +92,8 @@ enum Ending<P: Projector> {
         waiting: Waiting<P::Mutation>,
         verdicts: Result<Vec<Verdict>, String>,
     },
+    /// The sweep of a truncate has ended, after so many deletes.
+    Swept(truncate::Sweep, u64, Swept),
     /// The job's task panicked.
     Broken(String),
 }
@@ -101,6 +108,8 @@ pub struct SinkTask<P: Projector, S> {
     jobs: FuturesUnordered<Job<P>>,
     writes: usize,
     burials: FuturesUnordered<Burial>,
+    /// At most one at a time of each table, that is of its only partition.
+    truncations: HashMap<Partition, Truncation>,
     draining: Option<Vec<Partition>>,
     report: Report,
     projected: Vec<P::Mutation>,
@@ -129,6 +138,7 @@ where
             jobs: FuturesUnordered::new(),
             writes: 0,
             burials: FuturesUnordered::new(),
+            truncations: HashMap::new(),
             draining: None,
             report,
             projected: Vec::new(),
@@ -163,8 +173,9 @@ where
             ToSink::Changes(deliveries) => {
                 deliveries
                     .into_iter()
-                    .for_each(|delivery| self.project(delivery));
+                    .for_each(|delivery| self.arrive(delivery));
             }
+            ToSink::Truncate(truncate) => self.truncate(truncate),
             ToSink::Drain(partitions) => {
                 self.second.hurry(true);
                 self.draining = Some(partitions);
@@ -215,6 +226,7 @@ where
         for receipt in orphans {
             self.book.abandon(receipt);
         }
+        partitions.iter().for_each(|&it| self.forget_truncate(it));
         self.second.drop_orphans(&mut self.book);
         self.second.hurry(false);
         self.draining = None;

@@ -26,6 +26,7 @@ where
         if self.fenced_until.is_some_and(|until| until > now) {
             return;
         }
+        self.start_sweeps(now);
         for projection in self.backoff.projections().collect::<Vec<_>>() {
             self.buffer
                 .hold(projection, self.backoff.is_held(projection, now));
@@ -134,6 +135,7 @@ where
                     Attempted::Fatal(reason) => self.fail(reason),
                 }
             }
+            Ending::Swept(sweep, deleted, swept) => self.swept(sweep, deleted, swept),
             Ending::Isolated { waiting, verdicts } => self.sentence(waiting, verdicts),
             Ending::Broken(reason) => self.report.fatal = Some(Fatal::Bug(reason)),
         }

@@ -1,0 +1,287 @@
+//! A truncate among its neighbours, with a store in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use crate::change::{Change, Op, ProjectionId, Row, TableId, Version};
+use crate::config::{Batch, Groups, OnPoison, Protocol, Source};
+use crate::delivery::dead_letter::DeadLetters;
+use crate::delivery::{Delivery, Projectors, Report, SinkTask, ToSink, Truncate, Wiring};
+use crate::pipeline::ledger::{Ack, Ledger};
+use crate::projector::{Mutation, ProjectError, Projector};
+use crate::sink::memory::{Fault, Gate, Memory};
+use crate::sink::{Outage, OutageKind, SinkError};
+use crate::source::reread::{Original, Originals, Reader};
+use crate::source::{Fence, NextOffset, Partition};
+
+/// A table with a truncate, and one beside it.
+const TRUNCATED: Partition = Partition {
+    table: TableId(0),
+    number: 0,
+};
+const OTHER: Partition = Partition {
+    table: TableId(1),
+    number: 0,
+};
+
+/// A write or a delete: what counts is the version that the store holds afterwards.
+#[derive(Clone, Debug)]
+struct Put {
+    key: (TableId, String),
+    version: Version,
+}
+
+impl Mutation for Put {
+    type Key = (TableId, String);
+
+    fn key(&self) -> &Self::Key {
+        &self.key
+    }
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn projection(&self) -> ProjectionId {
+        ProjectionId(self.key.0.0)
+    }
+
+    fn merge(&mut self, newer: Self) {
+        *self = newer;
+    }
+
+    fn bytes(&self) -> usize {
+        1
+    }
+}
+
+struct Copy;
+
+impl Projector for Copy {
+    type Mutation = Put;
+
+    fn project(&self, change: &Change, out: &mut Vec<Put>) -> Result<(), ProjectError> {
+        let id = change.key.at(0).json().expect("keys are available");
+        out.push(Put {
+            key: (change.table, id.to_owned()),
+            version: change.version,
+        });
+        Ok(())
+    }
+}
+
+/// Nothing is rejected here, so nothing is read again.
+struct Nothing;
+
+impl Originals for Nothing {
+    fn read(&self, _: Partition, _: i64) -> BoxFuture<'_, Result<Original, String>> {
+        Box::pin(async { Err("nothing is here".to_owned()) })
+    }
+}
+
+/// A sink task with its store, and the ledgers of both tables.
+struct Bench {
+    store: Memory<Put>,
+    inbox: mpsc::UnboundedSender<ToSink>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    ledgers: BTreeMap<TableId, Ledger>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let store = Memory::new(&[]).with_deletes(|key: &(TableId, String), version| Put {
+            key: key.clone(),
+            version,
+        });
+        let (inbox, from_pipeline) = mpsc::unbounded_channel();
+        let (report_to, reports) = mpsc::unbounded_channel();
+        let fence = Fence::new(Duration::from_secs(3600));
+        fence.beat();
+        let ledgers = [TRUNCATED, OTHER].map(|partition| {
+            fence.open(partition, 1);
+            let ledger = Ledger::new(partition, 1, NextOffset::given(0), None);
+            (partition.table, ledger)
+        });
+        let projectors = [TableId(0), TableId(1)].map(|table| (table, ProjectionId(table.0), Copy));
+        let reader = Reader::of(Nothing);
+        let stop = OnPoison::Stop;
+        let dead_letters =
+            DeadLetters::new("shop", &source(), Arc::default(), &stop, reader.clone());
+        let wiring = Wiring {
+            index: 0,
+            name: "memory".to_owned(),
+            sink: Arc::new(store.clone()),
+            projectors: Arc::new(Projectors::new(2, projectors)),
+            batch: Batch {
+                max_items: 3,
+                max_bytes: 1 << 20,
+            },
+            in_flight: 2,
+            fence: Arc::new(fence),
+            dead_letters: dead_letters.unwrap(),
+            reader,
+            tables: Arc::default(),
+            projections: Arc::new(["truncated".to_owned(), "other".to_owned()]),
+            observer: Box::new(()),
+            inbox: from_pipeline,
+            reports: report_to,
+        };
+        tokio::spawn(SinkTask::new(wiring).run());
+        Self {
+            store,
+            inbox,
+            reports,
+            ledgers: ledgers.into(),
+        }
+    }
+
+    fn track(&mut self, partition: Partition, offset: i64) -> Ack {
+        let ledger = self.ledgers.get_mut(&partition.table).unwrap();
+        ledger.track(offset, 0, 1, 1).unwrap().next().unwrap()
+    }
+
+    fn change(&mut self, partition: Partition, offset: i64, id: &str) {
+        let change = Change {
+            table: partition.table,
+            op: Op::Update,
+            key: Row::from_pairs(&[("id", id)]),
+            before: None,
+            after: Some(Row::from_pairs(&[("id", id)])),
+            moved_from: None,
+            version: Version::new(0, offset),
+            committed_at_ms: 0,
+        };
+        let delivery = Delivery {
+            change: Arc::new(change),
+            ack: self.track(partition, offset),
+        };
+        self.inbox.send(ToSink::Changes(vec![delivery])).unwrap();
+    }
+
+    fn truncate(&mut self, offset: i64) {
+        let truncate = Truncate {
+            version: Version::new(0, offset),
+            committed_at_ms: 0,
+            ack: self.track(TRUNCATED, offset),
+        };
+        self.inbox.send(ToSink::Truncate(truncate)).unwrap();
+    }
+
+    /// Takes reports until everything of a table below `next` is acknowledged.
+    async fn until_done(&mut self, partition: Partition, next: i64) {
+        while self.ledgers[&partition.table].watermark() < NextOffset::given(next) {
+            let report = tokio::time::timeout(Duration::from_secs(30), self.reports.recv());
+            let report = report.await.expect("in time").expect("the task runs");
+            assert!(report.fatal.is_none(), "{:?}", report.fatal);
+            for ack in report.acks {
+                let ledger = self.ledgers.get_mut(&ack.partition().table).unwrap();
+                ledger.acknowledge(ack).unwrap();
+            }
+        }
+    }
+
+    fn version(&self, partition: Partition, id: &str) -> Option<i64> {
+        let key = (partition.table, id.to_owned());
+        self.store.version(&key).map(Version::get)
+    }
+}
+
+fn source() -> Source {
+    Source {
+        brokers: Vec::new(),
+        group: "shop".to_owned(),
+        groups: Groups::Shared,
+        protocol: Protocol::Classic,
+        security: None,
+        properties: BTreeMap::new(),
+    }
+}
+
+fn outage() -> Outage {
+    Outage {
+        kind: OutageKind::Unreachable,
+        reason: "scripted".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_truncate_deletes_what_came_before_it_and_nothing_else() {
+    let mut bench = Bench::new();
+    for (offset, id) in (0..).zip(["1", "2", "3", "4", "5"]) {
+        bench.change(TRUNCATED, offset, id);
+        bench.change(OTHER, offset, id);
+    }
+    bench.truncate(5);
+    bench.change(TRUNCATED, 6, "1");
+    bench.change(TRUNCATED, 7, "6");
+    bench.until_done(TRUNCATED, 8).await;
+    bench.until_done(OTHER, 5).await;
+    let held = |partition| ["1", "2", "5", "6"].map(|id| bench.version(partition, id));
+    assert_eq!(held(TRUNCATED), [Some(6), Some(5), Some(5), Some(7)]);
+    assert_eq!(held(OTHER), [Some(0), Some(1), Some(4), None]);
+}
+
+#[tokio::test]
+async fn a_truncate_waits_for_earlier_writes_and_later_ones_wait_for_it() {
+    let mut bench = Bench::new();
+    let (gate, began) = (Gate::default(), bench.store.clone());
+    bench.store.script([Fault::Hold(gate.clone())]);
+    bench.change(TRUNCATED, 0, "1");
+    began.until_started(1).await;
+    bench.truncate(1);
+    bench.change(TRUNCATED, 2, "1");
+    bench.truncate(3);
+    bench.change(TRUNCATED, 4, "2");
+    // The table beside it goes on, which shows that the rest has had its chance, too.
+    bench.change(OTHER, 0, "9");
+    bench.until_done(OTHER, 1).await;
+    assert_eq!(bench.version(TRUNCATED, "1"), None);
+    gate.open();
+    bench.until_done(TRUNCATED, 5).await;
+    let asked = bench.store.log();
+    let asked = asked.iter().filter(|it| it.projection == ProjectionId(0));
+    let asked: Vec<_> = asked.map(|it| (&*it.key.1, it.version.get())).collect();
+    let expected = [("1", 0), ("1", 1), ("1", 2), ("1", 3), ("2", 4)];
+    assert_eq!(asked, expected);
+}
+
+#[tokio::test]
+async fn a_truncate_is_tried_again_until_the_store_is_back_and_acknowledged_only_then() {
+    let mut bench = Bench::new();
+    for (offset, id) in (0..).zip(["1", "2", "3", "4", "5"]) {
+        bench.change(TRUNCATED, offset, id);
+    }
+    bench.until_done(TRUNCATED, 5).await;
+    let fail = |error| Fault::Fail(SinkError::Outage(error));
+    bench.store.script([
+        fail(outage()),
+        Fault::LoseReply(outage()),
+        Fault::Items(outage()),
+    ]);
+    bench.truncate(5);
+    bench.until_done(TRUNCATED, 6).await;
+    for id in ["1", "2", "3", "4", "5"] {
+        assert_eq!(bench.version(TRUNCATED, id), Some(5));
+    }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_taken_away_takes_its_truncate_along() {
+    let mut bench = Bench::new();
+    bench.change(TRUNCATED, 0, "1");
+    bench.until_done(TRUNCATED, 1).await;
+    bench.store.set_down(Some(SinkError::Outage(outage())));
+    bench.truncate(1);
+    bench.change(TRUNCATED, 2, "2");
+    bench.inbox.send(ToSink::Drop(vec![TRUNCATED])).unwrap();
+    bench.store.set_down(None);
+    bench.change(OTHER, 0, "1");
+    bench.until_done(OTHER, 1).await;
+    let ledger = &bench.ledgers[&TRUNCATED.table];
+    assert_eq!(ledger.watermark(), NextOffset::given(1));
+    assert_eq!(bench.version(TRUNCATED, "2"), None);
+}

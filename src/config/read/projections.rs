@@ -6,7 +6,8 @@ use super::super::merged::{Merged, Node, Say};
 use super::super::mistake::did_you_mean;
 use super::super::pattern::{self, PatternError, RelationshipPattern};
 use super::super::{
-    Cache, Derived, Invalidation, Node as NodeKind, Projection, ProjectionKind, Relationship, Table,
+    Cache, Derived, Invalidation, Node as NodeKind, OnTruncate, Projection, ProjectionKind,
+    Relationship, Table,
 };
 use super::documents::document;
 use super::expressions::{key_condition, row_condition, template};
@@ -83,6 +84,7 @@ pub(super) fn read(node: &Node<'_>, tables: &Tables, sinks: &Sinks) -> Option<Ve
         .collect();
     refuse_duplicates(&placed);
     graph::check(&placed, tables);
+    refuse_truncated_caches(node.whole(), &placed, tables);
     warn_unused(node.whole(), &placed, &names);
     placed
         .into_iter()
@@ -307,6 +309,28 @@ fn refuse_duplicates(placed: &[Placed<'_>]) {
             node.key("index").key("alias").refuse(
                 Say::from(message)
                     .help("two tables' keys would overwrite each other; use two aliases"),
+            );
+        }
+    }
+}
+
+/// The keys of a cache are made of rows, and a truncate brings none (D11).
+fn refuse_truncated_caches(merged: &Merged, placed: &[Placed<'_>], tables: &Tables) {
+    let projections = || placed.iter().flat_map(|(_, projection)| projection);
+    for (index, (name, table)) in tables.iter().enumerate() {
+        let is_applied = |it: &Table| it.on_truncate == OnTruncate::Apply;
+        let is_fed = |it: &&Projection| matches!(&it.kind, ProjectionKind::Cache(cache) if usize::from(cache.from.0) == index);
+        if table.as_ref().is_some_and(is_applied)
+            && let Some(cache) = projections().find(is_fed)
+        {
+            let node = merged.root().key("tables").key(name).key("on_truncate");
+            node.refuse(
+                Say::from(format!(
+                    "`{}` cannot apply a truncate of `{name}`: its keys are made of rows, and a \
+                     truncate does not say which rows there were",
+                    cache.name
+                ))
+                .help("write `stop`, or `ignore` where the cached values have a time to live"),
             );
         }
     }

@@ -80,6 +80,21 @@ fn a_projection_makes_one_thing() {
 }
 
 #[test]
+fn a_cache_cannot_apply_a_truncate() {
+    let truncated = |word: &str| PRODUCTS.replace("full}", &format!("full, on_truncate: {word}}}"));
+    errors(&[
+        (
+            PRODUCTS,
+            &truncated("«apply»"),
+            "`product-cache` cannot apply a truncate of `products`",
+        ),
+        (PRODUCTS, &truncated("«apply»"), "write `stop`, or `ignore`"),
+    ]);
+    valid(&shop_with(PRODUCTS, &truncated("ignore")));
+    valid(&shop_with(USERS, "users: {key: [id], on_truncate: apply}"));
+}
+
+#[test]
 fn one_projection_for_each_alias() {
     let second = "{name: user-index, sink: search, from: users, index: {alias: «products»}}";
     errors(&[(

@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::feed::Feed;
 use crate::support::redis_server::free_port;
-use crate::support::stack;
+use crate::support::{stack, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_down_at_the_start_is_named_and_waited_for() {
@@ -13,8 +13,12 @@ async fn a_store_that_is_down_at_the_start_is_named_and_waited_for() {
     feed.redis.stop().unwrap();
     feed.insert(1).await;
     let mut program = feed.run(&[]);
-    let said = program.waits_for("sink cache").await;
-    assert!(said["waiting_for"].get("sink search").is_none(), "{said}");
+    until("of the stores only this one is missing", async || {
+        let said = program.waits_for("sink cache").await;
+        let search = said["waiting_for"].get("sink search");
+        search.is_none().then_some(())
+    })
+    .await;
     assert_eq!(program.ask("livez").await.unwrap().0, 200);
     assert_eq!(feed.kafka.committed(&feed.topic(), 0), None);
 

@@ -9,8 +9,10 @@ pub mod observer;
 mod old_rows;
 pub mod start;
 
+mod down;
 mod drain;
 mod gate;
+mod hand_over;
 mod intake;
 mod run;
 mod truncate;

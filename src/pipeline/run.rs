@@ -8,23 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::drain::Drain;
-use super::intake::{Intake, Refusal, Taken};
+use super::intake::Intake;
 use super::ledger::Ack;
 use super::old_rows::OldRows;
 use super::{Observer, SinkHandle, truncate};
-use crate::change::Version;
-use crate::config::{COMMIT_DEADLINE, OnTruncate, Table};
-use crate::delivery::dead_letter::{DeadLetter, DeadLetters, Stage};
-use crate::delivery::{Delivery, Report, Reports, ToSink, Truncate};
-use crate::envelope::{DecodeError, Decoder};
+use crate::config::{COMMIT_DEADLINE, Table};
+use crate::delivery::dead_letter::DeadLetters;
+use crate::delivery::{Report, Reports, ToSink};
+use crate::envelope::Decoder;
 use crate::error::Fatal;
 use crate::source::{
-    Assigned, CommitNote, NextOffset, Partition, Record, SourceCommand, SourceEvent, SourceHandle,
+    Assigned, CommitNote, NextOffset, Partition, SourceCommand, SourceEvent, SourceHandle,
 };
 
 /// How often drains are looked at and watermarks stored.
@@ -60,25 +58,25 @@ pub struct Wiring {
 }
 
 /// What the loop does next.
-enum Next {
+pub(super) enum Next {
     Go,
     Ended,
 }
 
 /// See the module.
 pub struct Pipeline {
-    wiring: Wiring,
-    decoder: Decoder,
+    pub(super) wiring: Wiring,
+    pub(super) decoder: Decoder,
     /// For each table the sinks that want its changes.
-    routes: Vec<Vec<usize>>,
-    intakes: HashMap<Partition, Intake>,
-    budget: Budget,
-    drain: Option<Drain>,
-    stopping: bool,
+    pub(super) routes: Vec<Vec<usize>>,
+    pub(super) intakes: HashMap<Partition, Intake>,
+    pub(super) budget: Budget,
+    pub(super) drain: Option<Drain>,
+    pub(super) stopping: bool,
     /// Partitions whose watermark may have moved.
-    touched: bool,
-    timed_out: bool,
-    old_rows: OldRows,
+    pub(super) touched: bool,
+    pub(super) timed_out: bool,
+    pub(super) old_rows: OldRows,
 }
 
 impl Pipeline {
@@ -223,138 +221,6 @@ impl Pipeline {
         Ok(())
     }
 
-    fn take_records(&mut self, records: Vec<Record>) -> Result<(), Fatal> {
-        if self.stopping {
-            return Ok(());
-        }
-        let mut deliveries: Vec<Vec<Delivery>> = self
-            .wiring
-            .sinks
-            .iter()
-            .map(|_| Vec::with_capacity(records.len()))
-            .collect();
-        for record in records {
-            let (partition, offset) = (record.partition, record.offset);
-            let timestamp_ms = record.timestamp_ms;
-            let Some(intake) = self.intakes.get_mut(&partition) else {
-                continue;
-            };
-            let table = usize::from(partition.table.0);
-            let route = &self.routes[table];
-            let fan_out = u16::try_from(route.len()).expect("few sinks");
-            let taken = intake.take(
-                record,
-                &self.wiring.tables[table],
-                &mut self.decoder,
-                fan_out,
-            );
-            match taken.map_err(refusal)? {
-                Taken::Seen => {}
-                Taken::Ignored(reason) => self.wiring.observer.records(partition, reason, 1),
-                Taken::Change(change, acks) => {
-                    self.wiring.observer.records(partition, "change", 1);
-                    if self
-                        .old_rows
-                        .is_missing(&change, &self.wiring.tables[table])
-                    {
-                        self.wiring.observer.missing_before(partition);
-                    }
-                    for (&sink, ack) in route.iter().zip(acks) {
-                        deliveries[sink].push(Delivery {
-                            change: Arc::clone(&change),
-                            ack,
-                        });
-                    }
-                }
-                Taken::Truncate(acks) => {
-                    // What was gathered came before it.
-                    self.hand_out(&mut deliveries);
-                    self.truncated((partition, offset, timestamp_ms), acks)?;
-                }
-                Taken::Undecodable(error, ack) => self.bury(&error, offset, ack),
-            }
-        }
-        self.touched = true;
-        self.hand_out(&mut deliveries);
-        Ok(())
-    }
-
-    /// Gives each sink what was gathered for it.
-    fn hand_out(&self, deliveries: &mut [Vec<Delivery>]) {
-        for (sink, deliveries) in self.wiring.sinks.iter().zip(deliveries) {
-            if !deliveries.is_empty() {
-                tell(sink, ToSink::Changes(std::mem::take(deliveries)));
-            }
-        }
-    }
-
-    fn truncated(
-        &mut self,
-        (partition, offset, timestamp_ms): (Partition, i64, i64),
-        acks: Vec<Ack>,
-    ) -> Result<(), Fatal> {
-        let index = usize::from(partition.table.0);
-        let table = &self.wiring.tables[index];
-        self.wiring.observer.records(partition, "truncate", 1);
-        match table.on_truncate {
-            OnTruncate::Stop => return Err(truncate::stopped(table, partition.number, offset)),
-            OnTruncate::Ignore => {
-                tracing::warn!(
-                    table = table.name,
-                    "the table was truncated; ignored, as configured"
-                );
-                for ack in acks {
-                    self.acknowledge(ack)?;
-                }
-            }
-            OnTruncate::Apply => {
-                tracing::info!(table = table.name, offset, "the table was truncated");
-                let version = Version::new(table.epoch, offset);
-                for (&sink, ack) in self.routes[index].iter().zip(acks) {
-                    let truncate = Truncate {
-                        version,
-                        committed_at_ms: timestamp_ms,
-                        ack,
-                    };
-                    tell(&self.wiring.sinks[sink], ToSink::Truncate(truncate));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn bury(&mut self, error: &DecodeError, offset: i64, ack: Ack) {
-        let partition = ack.partition();
-        self.wiring.observer.records(partition, "undecodable", 1);
-        self.wiring.observer.dead_lettered(error.kind());
-        let letter = DeadLetter {
-            partition,
-            offset,
-            stage: Stage::Decode,
-            target: None,
-            kind: error.kind().to_owned(),
-            reason: error.to_string(),
-        };
-        let dead_letters = self.wiring.dead_letters.clone();
-        let reports = self.wiring.report_to.clone();
-        tokio::spawn(async move {
-            let report = match dead_letters.bury(letter).await {
-                Ok(()) => Report {
-                    sink: usize::MAX,
-                    acks: vec![ack],
-                    ..Report::default()
-                },
-                Err(fatal) => Report {
-                    sink: usize::MAX,
-                    fatal: Some(fatal),
-                    ..Report::default()
-                },
-            };
-            // Nobody listens any more only when the process is about to end.
-            drop(reports.send(report));
-        });
-    }
-
     fn settle(&mut self, report: Report) -> Result<Next, Fatal> {
         if let Some(fatal) = report.fatal {
             return Err(fatal);
@@ -375,7 +241,7 @@ impl Pipeline {
         Ok(Next::Go)
     }
 
-    fn acknowledge(&mut self, ack: Ack) -> Result<(), Fatal> {
+    pub(super) fn acknowledge(&mut self, ack: Ack) -> Result<(), Fatal> {
         // An ack of a partition that is gone is late: it changes nothing.
         if let Some(intake) = self.intakes.get_mut(&ack.partition()) {
             intake
@@ -385,71 +251,6 @@ impl Pipeline {
             self.touched = true;
         }
         Ok(())
-    }
-
-    fn stop(&mut self) -> Next {
-        self.stopping = true;
-        let partitions = self.intakes.keys().copied().collect();
-        tracing::info!("stopping: waiting for what is in flight");
-        self.begin_drain(partitions);
-        Next::Go
-    }
-
-    fn begin_drain(&mut self, mut partitions: Vec<Partition>) {
-        if let Some(before) = self.drain.take() {
-            partitions.extend(before.partitions);
-        }
-        for sink in &self.wiring.sinks {
-            tell(sink, ToSink::Drain(partitions.clone()));
-        }
-        let deadline = Instant::now() + self.wiring.drain_timeout;
-        self.drain = Some(Drain::new(partitions, self.wiring.sinks.len(), deadline));
-    }
-
-    fn advance_drain(&mut self) {
-        let Some(drain) = &self.drain else { return };
-        let owned = drain
-            .partitions
-            .iter()
-            .filter_map(|it| self.intakes.get(it));
-        let idle = owned.into_iter().all(|intake| intake.ledger.is_idle());
-        let now = Instant::now();
-        if !drain.is_over(idle, now) {
-            return;
-        }
-        // A sink in outage has answered that it is not to be waited for: that is an orderly end.
-        let timed_out = !idle && now >= drain.deadline;
-        let partitions = std::mem::take(&mut self.drain)
-            .map(|it| it.partitions)
-            .unwrap_or_default();
-        let offsets = self.take_commits(|partition| partitions.contains(&partition));
-        self.forget(&partitions);
-        if self.stopping {
-            self.timed_out = timed_out;
-            self.command(SourceCommand::Stop(offsets));
-        } else {
-            // Only now: while they drain, their lag is still ours to tell.
-            self.wiring.observer.rebalanced("revoked", &partitions);
-            tracing::info!(
-                partitions = partitions.len(),
-                drained = idle,
-                "partitions were given up"
-            );
-            self.command(SourceCommand::Release(offsets));
-        }
-    }
-
-    fn forget(&mut self, partitions: &[Partition]) {
-        partitions.iter().for_each(|it| {
-            self.intakes.remove(it);
-        });
-        self.budget.forget(partitions);
-        for sink in &self.wiring.sinks {
-            tell(sink, ToSink::Drop(partitions.to_vec()));
-        }
-        if let Some(drain) = &mut self.drain {
-            drain.partitions.retain(|it| !partitions.contains(it));
-        }
     }
 
     fn tick(&mut self) -> Next {
@@ -463,7 +264,7 @@ impl Pipeline {
         Next::Go
     }
 
-    fn take_commits(
+    pub(super) fn take_commits(
         &mut self,
         wanted: impl Fn(Partition) -> bool,
     ) -> Vec<(Partition, NextOffset, CommitNote)> {
@@ -516,20 +317,13 @@ impl Pipeline {
         }
     }
 
-    fn command(&self, command: SourceCommand) {
+    pub(super) fn command(&self, command: SourceCommand) {
         // The poll thread ends before us only after saying so.
         drop(self.wiring.source.commands.send(command));
     }
 }
 
-fn tell(sink: &SinkHandle, message: ToSink) {
+pub(super) fn tell(sink: &SinkHandle, message: ToSink) {
     // A sink task that has ended has reported why, or panicked: the process is about to stop.
     drop(sink.inbox.send(message));
-}
-
-fn refusal(refusal: Refusal) -> Fatal {
-    match refusal {
-        Refusal::Recreated(reason) => Fatal::Mismatch(reason),
-        Refusal::Ledger(error) => Fatal::Bug(error.to_string()),
-    }
 }

@@ -1,0 +1,156 @@
+//! The way down: what becomes of the records that were polled.
+
+use std::sync::Arc;
+
+use super::intake::{Refusal, Taken};
+use super::ledger::Ack;
+use super::run::{Pipeline, tell};
+use super::truncate;
+use crate::change::Version;
+use crate::config::OnTruncate;
+use crate::delivery::dead_letter::{DeadLetter, Stage};
+use crate::delivery::{Delivery, Report, ToSink, Truncate};
+use crate::envelope::DecodeError;
+use crate::error::Fatal;
+use crate::source::{Partition, Record};
+
+impl Pipeline {
+    pub(super) fn take_records(&mut self, records: Vec<Record>) -> Result<(), Fatal> {
+        if self.stopping {
+            return Ok(());
+        }
+        let mut deliveries: Vec<Vec<Delivery>> = self
+            .wiring
+            .sinks
+            .iter()
+            .map(|_| Vec::with_capacity(records.len()))
+            .collect();
+        for record in records {
+            let (partition, offset) = (record.partition, record.offset);
+            let timestamp_ms = record.timestamp_ms;
+            let Some(intake) = self.intakes.get_mut(&partition) else {
+                continue;
+            };
+            let table = usize::from(partition.table.0);
+            let route = &self.routes[table];
+            let fan_out = u16::try_from(route.len()).expect("few sinks");
+            let taken = intake.take(
+                record,
+                &self.wiring.tables[table],
+                &mut self.decoder,
+                fan_out,
+            );
+            match taken.map_err(refusal)? {
+                Taken::Seen => {}
+                Taken::Ignored(reason) => self.wiring.observer.records(partition, reason, 1),
+                Taken::Change(change, acks) => {
+                    self.wiring.observer.records(partition, "change", 1);
+                    if self
+                        .old_rows
+                        .is_missing(&change, &self.wiring.tables[table])
+                    {
+                        self.wiring.observer.missing_before(partition);
+                    }
+                    for (&sink, ack) in route.iter().zip(acks) {
+                        deliveries[sink].push(Delivery {
+                            change: Arc::clone(&change),
+                            ack,
+                        });
+                    }
+                }
+                Taken::Truncate(acks) => {
+                    // What was gathered came before it.
+                    self.hand_out(&mut deliveries);
+                    self.truncated((partition, offset, timestamp_ms), acks)?;
+                }
+                Taken::Undecodable(error, ack) => self.bury(&error, offset, ack),
+            }
+        }
+        self.touched = true;
+        self.hand_out(&mut deliveries);
+        Ok(())
+    }
+
+    /// Gives each sink what was gathered for it.
+    fn hand_out(&self, deliveries: &mut [Vec<Delivery>]) {
+        for (sink, deliveries) in self.wiring.sinks.iter().zip(deliveries) {
+            if !deliveries.is_empty() {
+                tell(sink, ToSink::Changes(std::mem::take(deliveries)));
+            }
+        }
+    }
+
+    fn truncated(
+        &mut self,
+        (partition, offset, timestamp_ms): (Partition, i64, i64),
+        acks: Vec<Ack>,
+    ) -> Result<(), Fatal> {
+        let index = usize::from(partition.table.0);
+        let table = &self.wiring.tables[index];
+        self.wiring.observer.records(partition, "truncate", 1);
+        match table.on_truncate {
+            OnTruncate::Stop => return Err(truncate::stopped(table, partition.number, offset)),
+            OnTruncate::Ignore => {
+                tracing::warn!(
+                    table = table.name,
+                    "the table was truncated; ignored, as configured"
+                );
+                for ack in acks {
+                    self.acknowledge(ack)?;
+                }
+            }
+            OnTruncate::Apply => {
+                tracing::info!(table = table.name, offset, "the table was truncated");
+                let version = Version::new(table.epoch, offset);
+                for (&sink, ack) in self.routes[index].iter().zip(acks) {
+                    let truncate = Truncate {
+                        version,
+                        committed_at_ms: timestamp_ms,
+                        ack,
+                    };
+                    tell(&self.wiring.sinks[sink], ToSink::Truncate(truncate));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bury(&mut self, error: &DecodeError, offset: i64, ack: Ack) {
+        let partition = ack.partition();
+        self.wiring.observer.records(partition, "undecodable", 1);
+        self.wiring.observer.dead_lettered(error.kind());
+        let letter = DeadLetter {
+            partition,
+            offset,
+            stage: Stage::Decode,
+            target: None,
+            kind: error.kind().to_owned(),
+            reason: error.to_string(),
+        };
+        let dead_letters = self.wiring.dead_letters.clone();
+        let reports = self.wiring.report_to.clone();
+        tokio::spawn(async move {
+            let report = match dead_letters.bury(letter).await {
+                Ok(()) => Report {
+                    sink: usize::MAX,
+                    acks: vec![ack],
+                    ..Report::default()
+                },
+                Err(fatal) => Report {
+                    sink: usize::MAX,
+                    fatal: Some(fatal),
+                    ..Report::default()
+                },
+            };
+            // Nobody listens any more only when the process is about to end.
+            drop(reports.send(report));
+        });
+    }
+}
+
+fn refusal(refusal: Refusal) -> Fatal {
+    match refusal {
+        Refusal::Recreated(reason) => Fatal::Mismatch(reason),
+        Refusal::Ledger(error) => Fatal::Bug(error.to_string()),
+    }
+}

@@ -4,3 +4,4 @@ mod poison;
 mod servers;
 mod topics;
 mod transactions;
+mod truncate;

@@ -68,7 +68,11 @@ async fn run(arguments: Arguments) -> Result<bool> {
         keep: arguments.keep,
     };
     println!("seed {}", plan.seed);
-    let verdict = plan.run().await?;
+    // Dropped, the run takes its instances with it; its stack stays up, to be looked at.
+    let verdict = tokio::select! {
+        verdict = plan.run() => verdict?,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+    };
     println!("\nseed {}: {verdict}", plan.seed);
     Ok(verdict.is_good())
 }

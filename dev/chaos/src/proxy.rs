@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -150,19 +150,20 @@ async fn accept(listener: TcpListener, line: Line, mut weather: watch::Receiver<
     }
 }
 
-async fn serve(client: TcpStream, line: Line, mut weather: watch::Receiver<Weather>) {
+async fn serve(mut client: TcpStream, line: Line, mut weather: watch::Receiver<Weather>) {
     let Weather { mode, storms } = *weather.borrow();
     // Whatever ends a connection here ends it with a reset, on both sides.
     reset_on_close(&client);
     if mode == Mode::Refuse {
         return;
     }
-    let Ok(server) = TcpStream::connect(&line.upstream).await else {
+    let Ok(mut server) = TcpStream::connect(&line.upstream).await else {
         return;
     };
     reset_on_close(&server);
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    // Borrowed halves: an owned one says farewell when it is dropped, and the reset comes too late.
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
     tokio::select! {
         _ = pump(from_client, to_server, weather.clone(), Way::Question(&line.counts)) => {}
         _ = pump(from_server, to_client, weather.clone(), Way::Answer(&line.counts)) => {}
@@ -178,8 +179,8 @@ fn reset_on_close(stream: &TcpStream) {
 
 /// Carries bytes until one side ends, a cut is reached, or the proxy is gone.
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     mut weather: watch::Receiver<Weather>,
     way: Way<'_>,
 ) -> io::Result<()> {

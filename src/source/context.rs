@@ -46,7 +46,7 @@ impl Context {
         std::mem::take(&mut self.reported.lock().expect("no panic under this lock"))
     }
 
-    /// From now on revokes are granted at once: the consumer is being closed, nobody reads
+    /// From now on rebalances are granted at once: the consumer is being closed, nobody reads
     /// [`Self::take`] any more, and a close waits for the answer. Nothing is kept any more: lists
     /// hold on to librdkafka's partitions, and it would wait for them to go.
     pub(super) fn close(&self) {
@@ -93,9 +93,16 @@ impl ConsumerContext for Context {
         err: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
+        let gives = err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::SeqCst) {
-            grant_while_closing(consumer, partitions);
-        } else if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            let granted = match gives {
+                true => assign(consumer, partitions),
+                false => unassign(consumer, partitions),
+            };
+            if let Err(error) = granted {
+                tracing::debug!(%error, "a rebalance could not be granted while closing");
+            }
+        } else if gives {
             self.report(Callback::Assign(partitions.clone()));
         } else {
             let lost = consumer.assignment_lost();
@@ -112,12 +119,30 @@ impl ConsumerContext for Context {
     }
 }
 
-fn grant_while_closing(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
-    let granted = match consumer.rebalance_protocol() {
+/// Takes partitions that the group gives, as its protocol wants it.
+///
+/// # Errors
+/// librdkafka's.
+pub(super) fn assign(
+    consumer: &BaseConsumer<Context>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+        _ => consumer.assign(partitions),
+    }
+}
+
+/// Gives partitions up that the group takes back, as its protocol wants it.
+///
+/// # Errors
+/// librdkafka's.
+pub(super) fn unassign(
+    consumer: &BaseConsumer<Context>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
         _ => consumer.unassign(),
-    };
-    if let Err(error) = granted {
-        tracing::debug!(%error, "could not give partitions up while closing");
     }
 }

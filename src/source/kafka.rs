@@ -15,7 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::mpsc::Sender;
 
-use super::context::{Callback, Context};
+use super::context::{Callback, Context, assign, unassign};
 use super::rebalance::Group;
 use super::signs::{Brokers, End};
 use super::{
@@ -196,7 +196,7 @@ impl Poller {
                     let given_up = self.group.partitions(&list);
                     given_up.iter().for_each(|&it| self.fence.close(it));
                     self.group.commit_now(&offsets);
-                    self.group.unassign(&list).map_err(SourceError::Consumer)?;
+                    unassign(&consumer, &list).map_err(SourceError::Consumer)?;
                 }
             }
             SourceCommand::Stop(_) => unreachable!("taken before"),
@@ -286,14 +286,14 @@ impl Poller {
     }
 
     fn begin_assigned(&mut self) -> Result<(), SourceError> {
-        let Some(list) = self.assigning.take() else {
+        let Some(list) = &self.assigning else {
             return Ok(());
         };
         self.generation += 1;
-        let Some(begun) = self.group.begin(&list, self.generation)? else {
-            self.assigning = Some(list);
+        let Some(begun) = self.group.begin(list, self.generation)? else {
             return Ok(());
         };
+        self.assigning = None;
         for assigned in &begun {
             let (generation, start) = (assigned.generation, assigned.start);
             let delivered = start.get();
@@ -325,7 +325,7 @@ impl Poller {
         if lost || partitions.is_empty() {
             partitions.iter().for_each(|&it| self.fence.close(it));
             self.tell(SourceEvent::Lost(partitions));
-            return self.group.unassign(&list).map_err(SourceError::Consumer);
+            return unassign(&self.group.consumer, &list).map_err(SourceError::Consumer);
         }
         self.revoking = Some(list);
         self.tell(SourceEvent::Revoking(partitions));
@@ -339,7 +339,7 @@ impl Poller {
             let partitions = self.group.partitions(&list);
             partitions.iter().for_each(|&it| self.fence.close(it));
             self.tell(SourceEvent::Lost(partitions));
-            if let Err(error) = self.group.unassign(&list) {
+            if let Err(error) = unassign(&self.group.consumer, &list) {
                 tracing::debug!(%error, "could not give up partitions that were lost");
             }
         }
@@ -368,11 +368,19 @@ impl Poller {
             .drain()
             .for_each(|(partition, _)| self.fence.close(partition));
         self.group.consumer.context().close();
-        // A rebalance that is waiting for its answer would hold up the close.
-        if let Some(list) = self.revoking.take().or(self.assigning.take()) {
-            drop(self.group.unassign(&list));
-        }
+        self.answer_rebalance();
         self.group.consumer.unsubscribe();
+    }
+
+    /// A rebalance that waits for its answer would hold up the close for ever. What it gives is
+    /// taken, because librdkafka knows no other answer; the close gives it back.
+    fn answer_rebalance(&mut self) {
+        let consumer = &self.group.consumer;
+        let given = self.assigning.take().map(|it| assign(consumer, &it));
+        let taken = self.revoking.take().map(|it| unassign(consumer, &it));
+        if let Some(Err(error)) = given.or(taken) {
+            tracing::debug!(%error, "a rebalance could not be answered before leaving");
+        }
     }
 
     pub(super) fn tell(&self, event: SourceEvent) {

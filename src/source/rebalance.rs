@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::context::Context;
+use super::context::{Context, assign};
 use super::start::{Commit, Facts, LOOK_BACK, decide};
 use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError};
 use crate::change::TableId;
@@ -124,22 +124,8 @@ impl Group {
                 partition_count: facts.partitions,
             });
         }
-        self.assign(&start_list).map_err(SourceError::Consumer)?;
+        assign(&self.consumer, &start_list).map_err(SourceError::Consumer)?;
         Ok(Some(begun))
-    }
-
-    fn assign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
-        match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(list),
-            _ => self.consumer.assign(list),
-        }
-    }
-
-    pub(super) fn unassign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
-        match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(list),
-            _ => self.consumer.unassign(),
-        }
     }
 
     fn facts(

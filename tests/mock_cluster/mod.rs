@@ -1,5 +1,5 @@
-//! The poll thread against librdkafka's mock cluster: what it commits, when it gives partitions up,
-//! and brokers that go away, which a real broker cannot be made to do in a second.
+//! The poll thread by itself, seen from where the pipeline sits: what it commits and when it gives
+//! partitions up. Mostly against librdkafka's mock cluster, whose broker goes away in a moment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,25 +14,50 @@ use distributary::source::{
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
-use crate::support::DEADLINE;
 use crate::support::kafka::{Kafka, Record};
+use crate::support::{DEADLINE, stack, unique};
 
-const TOPIC: &str = "users-events";
-const GROUP: &str = "shop";
+/// How long leaving may take: far less than a session of Kafka's defaults, which would end it otherwise.
+const LEAVE: Duration = Duration::from_secs(20);
 
-/// A cluster with one topic.
+/// A cluster with one topic, which has the name of the group that reads it.
 struct Cluster {
-    /// Before the cluster, which its clients would miss.
+    brokers: String,
+    name: String,
+    /// Before the mock, which its clients would miss.
     kafka: Kafka,
-    mock: MockCluster<'static, DefaultProducerContext>,
+    mock: Option<MockCluster<'static, DefaultProducerContext>>,
 }
 
 impl Cluster {
     fn new(partitions: i32) -> Self {
         let mock = MockCluster::new(1).unwrap();
-        mock.create_topic(TOPIC, partitions, 1).unwrap();
-        let kafka = Kafka::new(&mock.bootstrap_servers(), GROUP);
-        Self { kafka, mock }
+        let name = unique();
+        mock.create_topic(&name, partitions, 1).unwrap();
+        let brokers = mock.bootstrap_servers();
+        Self {
+            kafka: Kafka::new(&brokers, &name),
+            brokers,
+            name,
+            mock: Some(mock),
+        }
+    }
+
+    /// The local stack's broker: unlike the mock it takes commits while others join.
+    async fn real(partitions: i32) -> Self {
+        let (brokers, name) = (stack("KAFKA_BROKERS"), unique());
+        let mut kafka = Kafka::new(&brokers, &name);
+        kafka.create(&name, partitions).await;
+        Self {
+            kafka,
+            brokers,
+            name,
+            mock: None,
+        }
+    }
+
+    fn mock(&self) -> &MockCluster<'static, DefaultProducerContext> {
+        self.mock.as_ref().unwrap()
     }
 
     /// Writes so many records into each partition.
@@ -43,7 +68,7 @@ impl Cluster {
                     key: Some(b"{}".to_vec()),
                     ..Record::default()
                 };
-                self.kafka.produce(TOPIC, number, record).await;
+                self.kafka.produce(&self.name, number, record).await;
             }
         }
     }
@@ -51,13 +76,14 @@ impl Cluster {
     /// Joins the group.
     fn join(&self) -> Member {
         let source = Source {
-            brokers: vec![self.mock.bootstrap_servers()],
-            group: GROUP.to_owned(),
+            brokers: vec![self.brokers.clone()],
+            group: self.name.clone(),
             groups: Groups::Shared,
             protocol: Protocol::Classic,
             security: None,
             properties: BTreeMap::from([
-                ("session.timeout.ms".to_owned(), "3000".to_owned()),
+                // The mock lets a rebalance take a second less than this.
+                ("session.timeout.ms".to_owned(), "6000".to_owned()),
                 ("heartbeat.interval.ms".to_owned(), "200".to_owned()),
             ]),
         };
@@ -65,20 +91,20 @@ impl Cluster {
             name: "users".to_owned(),
             schema: "public".to_owned(),
             table: "users".to_owned(),
-            topic: TOPIC.to_owned(),
+            topic: self.name.clone(),
             key: vec!["id".to_owned()],
             full_identity: false,
             json: vec![],
             epoch: 0,
             on_truncate: OnTruncate::Stop,
         };
-        let fence = Arc::new(Fence::new(Duration::from_secs(3)));
-        let handle = source::spawn(&source, GROUP, Arc::new([table]), fence);
+        let fence = Arc::new(Fence::new(Duration::from_secs(6)));
+        let handle = source::spawn(&source, &self.name, Arc::new([table]), fence);
         Member(handle.unwrap())
     }
 
     fn committed(&self, number: i32) -> Option<i64> {
-        self.kafka.committed(TOPIC, number)
+        self.kafka.committed(&self.name, number)
     }
 }
 
@@ -129,7 +155,8 @@ impl Member {
     async fn stop(mut self, offsets: Vec<(Partition, NextOffset, CommitNote)>) {
         self.tell(SourceCommand::Stop(offsets));
         let left = async { while self.0.events.recv().await.is_some() {} };
-        tokio::time::timeout(DEADLINE, left).await.unwrap();
+        let left = tokio::time::timeout(LEAVE, left).await;
+        left.expect("it leaves the group");
     }
 }
 
@@ -186,7 +213,7 @@ async fn the_last_commit_wins_over_what_was_stored_before_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebalance_commits_before_the_next_owner_begins_and_that_one_goes_on_from_there() {
-    let cluster = Cluster::new(2);
+    let cluster = Cluster::real(2).await;
     cluster.fill(2, 5).await;
     let mut first = cluster.join();
     assert_eq!(first.assigned().await.len(), 2);
@@ -223,9 +250,9 @@ async fn a_broker_that_goes_away_and_returns_loses_no_record_and_no_commit() {
     cluster.fill(1, 3).await;
     let mut member = cluster.join();
     member.records(3).await;
-    cluster.mock.broker_down(1).unwrap();
+    cluster.mock().broker_down(1).unwrap();
     member.tell(SourceCommand::Store(vec![next(0, 3, 1)]));
-    cluster.mock.broker_up(1).unwrap();
+    cluster.mock().broker_up(1).unwrap();
     cluster.fill(1, 3).await;
     let mut offsets = vec![];
     member
@@ -248,7 +275,7 @@ async fn a_stop_while_the_broker_is_away_waits_for_its_commit_only_so_long() {
     cluster.fill(1, 3).await;
     let mut member = cluster.join();
     member.records(3).await;
-    cluster.mock.broker_down(1).unwrap();
+    cluster.mock().broker_down(1).unwrap();
     let begun = Instant::now();
     member.tell(SourceCommand::Stop(vec![next(0, 3, 1)]));
     member
@@ -261,5 +288,22 @@ async fn a_stop_while_the_broker_is_away_waits_for_its_commit_only_so_long() {
         "{:?}",
         begun.elapsed()
     );
-    cluster.mock.broker_up(1).unwrap();
+    cluster.mock().broker_up(1).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_right_after_partitions_were_given_up_leaves_the_group() {
+    let cluster = Cluster::new(2);
+    let mut first = cluster.join();
+    assert_eq!(first.assigned().await.len(), 2);
+    let second = cluster.join();
+    first
+        .until("a revoke", |event| {
+            matches!(event, SourceEvent::Revoking(_)).then_some(())
+        })
+        .await;
+    // The group answers by an assignment of nothing, which meets the stop.
+    first.tell(SourceCommand::Release(vec![]));
+    first.stop(vec![]).await;
+    second.stop(vec![]).await;
 }

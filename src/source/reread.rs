@@ -1,7 +1,7 @@
 //! Reads single records again by position: for dead letters, which carry the original bytes, and
 //! for applying the records behind a rejected mutation one by one.
 //!
-//! [`Reader`] is the handle, [`Originals`] the seam behind it; in production a thread of its own
+//! [`Reader`] is the handle, `Originals` the seam behind it; in production a thread of its own
 //! with a consumer outside any group, started when it is first needed.
 
 use std::sync::mpsc::{Receiver, Sender, channel};

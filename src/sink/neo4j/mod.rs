@@ -3,7 +3,7 @@
 //! One batch is one transaction: locks of derived relationships, node upserts, relationships,
 //! derived relationships, node deletes, tombstones, sweep of stubs. `docs/graph.md` says what is
 //! kept in the graph and why the order is this. The surprising fact: the server's planner fetches
-//! properties before the locks that the text takes first; see [`client`].
+//! properties before the locks that the text takes first; see `client.rs`.
 
 mod batch;
 mod client;

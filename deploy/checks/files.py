@@ -17,8 +17,12 @@ def dockerfile_agrees_with_the_code(root):
     version = re.search(r'^version = "([\d.]+)"', manifest, re.MULTILINE)[1]
     expect(f"ARG VERSION={version}" in recipe, f"the Dockerfile's VERSION is not {version}")
     members = re.findall(r'"dev/(\w+)"', manifest)
-    for package in ["distributary", *members]:
-        expect(f"--package {package}" in recipe, f"the Dockerfile does not build {package}")
+    built = re.findall(r"--package (\w+)", recipe)
+    strangers = set(built) - {"distributary", *members}
+    expect(not strangers, f"the Dockerfile builds what Cargo.toml does not name: {strangers}")
+    for step, where in [("copied out of the build", r"target/release/(\w+)"), ("put into an image", r" /out/(\w+)")]:
+        found = re.findall(where, recipe)
+        expect(sorted(found) == sorted(built), f"the Dockerfile builds {built}, but {step} is {found}")
 
 
 def image_runs_as_the_deployments_user(root):
@@ -43,6 +47,8 @@ CHECKS = [dockerfile_agrees_with_the_code, image_runs_as_the_deployments_user, s
 BREAKS = [
     (dockerfile_agrees_with_the_code, "Dockerfile", "FROM rust:1.", "FROM rust:0."),
     (dockerfile_agrees_with_the_code, "Dockerfile", "debian:bookworm-slim AS", "debian:trixie-slim AS"),
+    (dockerfile_agrees_with_the_code, "Dockerfile", "--package checker", "--package checkers"),
+    (dockerfile_agrees_with_the_code, "Dockerfile", "/out/checker ", ""),
     (image_runs_as_the_deployments_user, "Dockerfile", "USER 65532:65532", "USER 0:0"),
     (scripts_are_clean, "deploy/check", '"$root/deploy/checks/run.py"', "$root/deploy/checks/run.py"),
     (yaml_is_clean, "deploy/prometheus/rules.yaml", "        for: 5m\n", "        for: 5m\n        for: 6m\n"),

@@ -11,6 +11,7 @@ use super::{Global, refuse};
 use crate::config::{Config, Groups};
 use crate::error::exit;
 use crate::source::admin::{Admin, Standing, is_group_running};
+use crate::source::compaction::now_ms;
 use crate::source::{CommitNote, NextOffset};
 
 /// Show or reset the group's committed offsets.
@@ -264,7 +265,8 @@ impl Reset {
 }
 
 /// The note of a reset: it belongs to the topic as it is and to the configured epoch; the last
-/// record below it is not known.
+/// record below it is not known. Within an epoch the stores are not emptied, so a compacted topic
+/// that was left too long is not mended by a replay over them; a new epoch begins with none.
 fn note(config: &Config, admin: &Admin, standing: &Standing) -> Result<CommitNote, Refusal> {
     let epoch = config
         .tables
@@ -273,10 +275,18 @@ fn note(config: &Config, admin: &Admin, standing: &Standing) -> Result<CommitNot
         .map_or(0, |it| it.epoch);
     let partitions = admin.partitions(&standing.topic)?.len();
     let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+    let as_of = match &standing.commit {
+        Some(commit) => match &commit.note {
+            Some(note) if note.epoch != epoch => Some(now_ms()),
+            note => note.as_ref().and_then(CommitNote::as_of),
+        },
+        None => Some(now_ms()),
+    };
     Ok(CommitNote {
         epoch,
         partitions,
         last: None,
+        as_of,
     })
 }
 

@@ -16,6 +16,7 @@ pub(super) struct Intake {
     moves: KeyMoves,
     start: NextOffset,
     note: Option<CommitNote>,
+    as_of: Option<i64>,
     partitions: i32,
     /// One past the log's last record, as last told; `None` until it was.
     pub(super) high: Option<i64>,
@@ -57,6 +58,7 @@ impl Intake {
             moves: KeyMoves::default(),
             start: assigned.start,
             note: assigned.note.clone(),
+            as_of: assigned.as_of,
             partitions: assigned.partition_count,
             high: None,
         }
@@ -78,6 +80,7 @@ impl Intake {
             epoch: table.epoch,
             partitions: self.partitions,
             last,
+            as_of: self.as_of,
         }
     }
 

@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::mpsc::Sender;
 
+use super::compaction::now_ms;
 use super::context::{Callback, Context, assign, unassign};
+use super::owned::Owned;
+use super::policy::Policies;
 use super::rebalance::Group;
 use super::signs::{Brokers, End};
 use super::{
@@ -58,7 +61,7 @@ pub fn spawn(
     let (events_in, events) = tokio::sync::mpsc::channel(EVENTS_WAITING);
     let (commands, commands_out) = std::sync::mpsc::channel();
     let poller = Poller {
-        group: Group::new(consumer, tables),
+        group: Group::new(consumer, tables, Policies::new(settings::admin(source)?)),
         fence,
         events: events_in,
         commands: commands_out,
@@ -77,15 +80,6 @@ pub fn spawn(
         .spawn(move || poller.run())
         .expect("a process can start one thread");
     Ok(SourceHandle { events, commands })
-}
-
-/// A partition that is ours.
-pub(super) struct Owned {
-    generation: Generation,
-    /// Where the assignment began.
-    start: NextOffset,
-    /// One past the last record delivered to the pipeline.
-    pub(super) delivered: i64,
 }
 
 pub(super) struct Poller {
@@ -127,7 +121,7 @@ impl Poller {
             self.fence.beat();
             let callbacks = self.group.consumer.context().take();
             if quiet && callbacks.is_empty() {
-                self.tell_ends();
+                self.tell_ends()?;
             }
             for callback in callbacks {
                 self.serve(callback)?;
@@ -169,6 +163,11 @@ impl Poller {
                     .offsets(&offsets)
                     .and_then(|it| consumer.store_offsets(&it));
                 reach("after-store");
+                for (partition, next, note) in offsets {
+                    if let Some(owned) = self.owned.get_mut(&partition) {
+                        owned.stored = Some((next, note));
+                    }
+                }
                 if let Err(error) = stored {
                     // A revoke that librdkafka already knows of: the partition is on its way out.
                     tracing::debug!(%error, "watermarks were not stored");
@@ -220,7 +219,7 @@ impl Poller {
         while let Some(message) = polled {
             match message {
                 Ok(message) => {
-                    if let Some(record) = self.record(&message) {
+                    if let Some(record) = self.record(&message)? {
                         bytes += record.bytes();
                         records.push(record);
                     }
@@ -239,21 +238,21 @@ impl Poller {
         Ok(quiet)
     }
 
-    fn record(&mut self, message: &BorrowedMessage<'_>) -> Option<Record> {
-        let partition = self.group.partition(message.topic(), message.partition())?;
-        let owned = self.owned.get_mut(&partition)?;
-        owned.delivered = owned.delivered.max(message.offset() + 1);
-        let (old_key, has_new_key) = moved_key(message);
-        Some(Record {
-            partition,
-            generation: owned.generation,
-            offset: message.offset(),
-            timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
-            key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
-            old_key,
-            has_new_key,
-        })
+    fn record(&mut self, message: &BorrowedMessage<'_>) -> Result<Option<Record>, SourceError> {
+        let Some(partition) = self.group.partition(message.topic(), message.partition()) else {
+            return Ok(None);
+        };
+        let Some(owned) = self.owned.get_mut(&partition) else {
+            return Ok(None);
+        };
+        let record = Record::of(partition, owned.generation, message);
+        if let Some(compaction) = &mut owned.compaction {
+            let passed = compaction.pass(owned.delivered..record.offset, now_ms());
+            passed.map_err(|removed| self.group.refuse(partition, &removed))?;
+            compaction.saw(record.timestamp_ms);
+        }
+        owned.delivered = owned.delivered.max(record.offset + 1);
+        Ok(Some(record))
     }
 
     fn serve(&mut self, callback: Callback) -> Result<(), SourceError> {
@@ -295,17 +294,11 @@ impl Poller {
         };
         self.assigning = None;
         for assigned in &begun {
-            let (generation, start) = (assigned.generation, assigned.start);
-            let delivered = start.get();
-            self.owned.insert(
-                assigned.partition,
-                Owned {
-                    generation,
-                    start,
-                    delivered,
-                },
-            );
-            self.fence.open(assigned.partition, generation);
+            let (partition, generation) = (assigned.partition, assigned.generation);
+            let keeps_ms = self.group.keeps_ms(partition);
+            let owned = Owned::new(assigned, keeps_ms);
+            self.owned.insert(partition, owned);
+            self.fence.open(partition, generation);
         }
         self.ends.clear();
         self.tell(SourceEvent::Assigned(begun));
@@ -387,22 +380,4 @@ impl Poller {
         // The pipeline drops its end only when the process is about to end.
         drop(self.events.blocking_send(event));
     }
-}
-
-/// The headers of a primary-key change (Debezium): the key before it on a create, and whether a
-/// delete names the key after it.
-fn moved_key(message: &BorrowedMessage<'_>) -> (Option<Vec<u8>>, bool) {
-    let Some(headers) = message.headers() else {
-        return (None, false);
-    };
-    let mut old_key = None;
-    let mut has_new_key = false;
-    for header in headers.iter() {
-        match header.key {
-            "__debezium.oldkey" => old_key = header.value.map(<[u8]>::to_vec),
-            "__debezium.newkey" => has_new_key = true,
-            _ => {}
-        }
-    }
-    (old_key, has_new_key)
 }

@@ -6,6 +6,7 @@
 //! plain values over channels, so a test may stand in for either side.
 
 pub mod admin;
+pub mod compaction;
 pub mod fence;
 pub mod offset;
 pub mod reread;
@@ -13,7 +14,10 @@ pub mod start;
 
 mod context;
 mod kafka;
+mod owned;
+mod policy;
 mod rebalance;
+mod record;
 pub mod settings;
 mod signs;
 
@@ -24,6 +28,7 @@ use crate::change::TableId;
 pub use fence::Fence;
 pub use kafka::spawn;
 pub use offset::{CommitNote, NextOffset};
+pub use record::Record;
 
 /// One partition of a table's topic. A topic belongs to exactly one table, so this names the
 /// partition everywhere in the program.
@@ -39,36 +44,6 @@ pub struct Partition {
 /// begun under an earlier generation of a partition neither commits nor writes any more.
 pub type Generation = u32;
 
-/// A record as it came from Kafka, its bytes copied once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Where it lies.
-    pub partition: Partition,
-    /// The partition's assignment under which it was polled.
-    pub generation: Generation,
-    /// Its offset.
-    pub offset: i64,
-    /// Its timestamp in milliseconds since the Unix epoch; 0 where it has none.
-    pub timestamp_ms: i64,
-    /// The key.
-    pub key: Option<Vec<u8>>,
-    /// The value; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
-    /// Header `__debezium.oldkey`: the key before a primary-key change.
-    pub old_key: Option<Vec<u8>>,
-    /// Whether header `__debezium.newkey` is there: this delete is half of a primary-key change.
-    pub has_new_key: bool,
-}
-
-impl Record {
-    /// What the record is charged to the budget, in bytes.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        (len(&self.key) + len(&self.value)) as u64
-    }
-}
-
 /// A partition that was given to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
@@ -81,6 +56,8 @@ pub struct Assigned {
     pub start: NextOffset,
     /// What the commit that `start` comes from says; `None` on a first start.
     pub note: Option<CommitNote>,
+    /// See [`CommitNote::as_of`]; `None` where the topic is not compacted.
+    pub as_of: Option<i64>,
     /// How many partitions the topic has.
     pub partition_count: i32,
 }

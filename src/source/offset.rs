@@ -42,9 +42,20 @@ pub struct CommitNote {
     /// as a consumer can see it: a topic that was deleted and made again has another record there.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<(i64, i64)>,
+    /// See [`Self::as_of`]; here where it is not the last record's timestamp that tells.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub as_of: Option<i64>,
 }
 
 impl CommitNote {
+    /// A time (ms since the Unix epoch) as of which the stores held what the log held, or nothing:
+    /// how long a compacted topic was left is counted from there.
+    #[must_use]
+    pub fn as_of(&self) -> Option<i64> {
+        self.as_of
+            .max(self.last.map(|(_, timestamp_ms)| timestamp_ms))
+    }
+
     /// The text kept by Kafka.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -74,6 +85,7 @@ mod tests {
             epoch: 2,
             partitions: 3,
             last: Some((41, 1_700_000_000_123)),
+            as_of: Some(1_700_000_000_456),
         };
         assert_eq!(CommitNote::parse(&note.to_text()), Some(note));
         assert_eq!(CommitNote::parse(""), None);

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::compaction::{Removed, now_ms};
 use super::context::{Context, assign};
+use super::policy::Policies;
 use super::start::{Commit, Facts, LOOK_BACK, decide};
-use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError};
+use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError, start};
 use crate::change::TableId;
 use crate::config::Table;
 use crate::fault_point::reach;
@@ -32,10 +34,15 @@ pub(super) struct Group {
     pub(super) consumer: Arc<BaseConsumer<Context>>,
     pub(super) tables: Arc<[Table]>,
     topics: HashMap<String, TableId>,
+    policies: Policies,
 }
 
 impl Group {
-    pub(super) fn new(consumer: BaseConsumer<Context>, tables: Arc<[Table]>) -> Self {
+    pub(super) fn new(
+        consumer: BaseConsumer<Context>,
+        tables: Arc<[Table]>,
+        policies: Policies,
+    ) -> Self {
         let topics = tables.iter().enumerate().map(|(index, table)| {
             let id = u16::try_from(index).expect("validation bounds the number of tables");
             (table.topic.clone(), TableId(id))
@@ -44,6 +51,7 @@ impl Group {
             consumer: Arc::new(consumer),
             topics: topics.collect(),
             tables,
+            policies,
         }
     }
 
@@ -95,11 +103,12 @@ impl Group {
     /// # Errors
     /// [`SourceError::Mismatch`] when commits and topics do not belong together.
     pub(super) fn begin(
-        &self,
+        &mut self,
         assigned: &TopicPartitionList,
         generation: Generation,
     ) -> Result<Option<Vec<Assigned>>, SourceError> {
-        let found = match self.facts(assigned) {
+        let learnt = self.learn_policies(assigned);
+        let found = match learnt.and_then(|()| self.facts(assigned)) {
             Ok(found) => found,
             Err(error) => {
                 tracing::debug!(%error, "the brokers did not say where the partitions begin");
@@ -120,6 +129,11 @@ impl Group {
                 partition,
                 generation,
                 start,
+                as_of: self.keeps_ms(partition).and(match &commit {
+                    // The stores begin empty, with the log as it is now.
+                    None => Some(now_ms()),
+                    Some(commit) => commit.note.as_ref().and_then(CommitNote::as_of),
+                }),
                 note: commit.and_then(|commit| commit.note),
                 partition_count: facts.partitions,
             });
@@ -170,6 +184,25 @@ impl Group {
             ));
         }
         Ok(found)
+    }
+
+    fn learn_policies(&mut self, assigned: &TopicPartitionList) -> KafkaResult<()> {
+        let elements = assigned.elements();
+        let mut topics: Vec<&str> = elements.iter().map(TopicPartitionListElem::topic).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        self.policies.learn(&topics, ASK_TIMEOUT)
+    }
+
+    /// `delete.retention.ms` where the partition's topic is compacted.
+    pub(super) fn keeps_ms(&self, partition: Partition) -> Option<i64> {
+        self.policies.keeps_ms(self.topic(partition))
+    }
+
+    /// What stops the process where deletes may have been lost.
+    pub(super) fn refuse(&self, partition: Partition, removed: &Removed) -> SourceError {
+        let table = &self.tables[usize::from(partition.table.0)];
+        SourceError::Mismatch(start::compacted(table, partition.number, removed))
     }
 
     fn partition_count(&self, topic: &str) -> KafkaResult<i32> {

@@ -14,7 +14,7 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// librdkafka's own queue of fetched records, in KiB (D10).
 const QUEUE_KIB: &str = "16384";
 
-/// Settings of `source.properties` that mean nothing to a producer, which would warn of them.
+/// Settings of `source.properties` that mean nothing to other clients, which would warn of them.
 const CONSUMER_ONLY: [&str; 8] = [
     "group.instance.id",
     "session.timeout.ms",
@@ -128,15 +128,24 @@ pub fn reader(source: &Source) -> Result<ClientConfig, SourceError> {
     Ok(settings)
 }
 
+/// Settings of a client that neither reads nor writes: to ask how topics are configured.
+///
+/// # Errors
+/// [`SourceError::Secret`] when the password cannot be read.
+pub fn admin(source: &Source) -> Result<ClientConfig, SourceError> {
+    let mut settings = client(source)?;
+    CONSUMER_ONLY.iter().for_each(|name| {
+        settings.remove(name);
+    });
+    Ok(settings)
+}
+
 /// Settings of the producer of dead letters: acknowledged by every replica, never twice.
 ///
 /// # Errors
 /// [`SourceError::Secret`] when the password cannot be read.
 pub fn producer(source: &Source) -> Result<ClientConfig, SourceError> {
-    let mut settings = client(source)?;
-    CONSUMER_ONLY.iter().for_each(|name| {
-        settings.remove(name);
-    });
+    let mut settings = admin(source)?;
     settings
         .set("enable.idempotence", "true")
         .set("linger.ms", "5");

@@ -10,6 +10,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::compaction::now_ms;
 use super::kafka::Poller;
 use super::{NextOffset, Partition, SourceError, SourceEvent};
 
@@ -112,6 +113,7 @@ impl Poller {
     pub(super) fn read_statistics(&mut self, statistics: &Statistics) {
         self.brokers.see(statistics);
         let mut marks = Vec::with_capacity(self.owned.len());
+        let mut at_rest = None;
         for (topic, partitions) in &statistics.topics {
             for (&number, facts) in &partitions.partitions {
                 let Some(partition) = self.group.partition(topic, number) else {
@@ -122,6 +124,9 @@ impl Poller {
                 };
                 if facts.hi_offset >= 0 {
                     marks.push((partition, facts.hi_offset));
+                    if self.is_to_be_renewed(partition, facts) {
+                        at_rest = Some(partition);
+                    }
                 }
                 // Signs that may be older than what librdkafka has thrown away are no signs: while
                 // a partition is paused, while a rebalance waits for its answer, and while its
@@ -139,6 +144,10 @@ impl Poller {
                 }
             }
         }
+        // One at a time: it asks a broker, and the poll waits.
+        if let Some(partition) = at_rest {
+            self.renew(partition);
+        }
         marks.extend(self.ask_paused());
         self.tell(SourceEvent::HighWatermarks(marks));
     }
@@ -147,7 +156,7 @@ impl Poller {
     /// end has been delivered by now. Only an end that was seen often enough is told, because a
     /// pause makes librdkafka throw away what it has fetched, and a sign from before it would pass
     /// over records that come again.
-    pub(super) fn tell_ends(&mut self) {
+    pub(super) fn tell_ends(&mut self) -> Result<(), SourceError> {
         let certain: Vec<(Partition, i64)> = self
             .ends
             .extract_if(|_, sign| sign.seen >= CERTAIN)
@@ -157,11 +166,16 @@ impl Poller {
             let Some(owned) = self.owned.get_mut(&partition) else {
                 continue;
             };
+            if let Some(compaction) = &owned.compaction {
+                let passed = compaction.pass(owned.delivered..end, now_ms());
+                passed.map_err(|removed| self.group.refuse(partition, &removed))?;
+            }
             if end > owned.delivered {
                 owned.delivered = end;
                 self.tell(SourceEvent::End(partition, NextOffset::given(end)));
             }
         }
+        Ok(())
     }
 
     /// The high watermark of one paused partition, another one each time: librdkafka learns it

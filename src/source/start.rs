@@ -1,6 +1,7 @@
 //! Where processing of a partition begins, and whether what was committed still belongs to the
 //! topic as it is (D3). Pure: the facts are gathered by the poll thread.
 
+use super::compaction::Removed;
 use super::{CommitNote, NextOffset};
 use crate::config::Table;
 
@@ -98,9 +99,31 @@ pub fn recreated(table: &Table, number: i32, offset: i64) -> String {
     )
 }
 
+/// What to do about offsets that compaction has removed when deletes among them may have been
+/// removed, too.
+#[must_use]
+pub(super) fn compacted(table: &Table, number: i32, removed: &Removed) -> String {
+    let Removed {
+        gap,
+        keeps_ms,
+        as_of_ms,
+    } = removed;
+    let as_of = jiff::Timestamp::from_millisecond(*as_of_ms);
+    let as_of = as_of.map_or_else(|_| as_of_ms.to_string(), |it| it.to_string());
+    format!(
+        "partition {number} of topic `{}`: the topic is compacted and keeps deletes for \
+         {keeps_ms} ms (`delete.retention.ms`), but was read as of {as_of}, and offsets {} to {} \
+         are no longer there: rows deleted in between may stay for ever. {}",
+        table.topic,
+        gap.start,
+        gap.end - 1,
+        way_out(table)
+    )
+}
+
 fn way_out(table: &Table) -> String {
     format!(
-        "Nothing was skipped. To begin the topic's new life: set `epoch: {}` on table `{}`, remove \
+        "Nothing was skipped. To begin the topic anew: set `epoch: {}` on table `{}`, remove \
          what its projections hold (or give them fresh targets), and send the stopped group back \
          with `distributary offsets reset --to-earliest --topic {} --execute`",
         table.epoch + 1,
@@ -133,6 +156,7 @@ mod tests {
             epoch,
             partitions,
             last: None,
+            as_of: None,
         });
         Commit {
             next: NextOffset::given(next),

@@ -1,5 +1,6 @@
 //! What a running program does about records, topics and servers that are not as they should be.
 
+mod compacted;
 mod poison;
 mod servers;
 mod topics;

@@ -12,6 +12,7 @@ fn raw(key: &str, value: &str) -> Record {
         key: Some(key.into()),
         value: Some(value.into()),
         headers: BTreeMap::from([("trace".to_owned(), "42".to_owned())]),
+        ..Record::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Topics that are not the ones the group has committed on (D3).
 
 use crate::support::feed::Feed;
+use crate::support::until;
 
 /// A feed whose group has committed `count` rows and has stopped.
 async fn committed(count: i64) -> Feed {
@@ -24,6 +25,11 @@ async fn recreate(feed: &mut Feed) {
 async fn a_topic_made_again_whose_commits_went_with_it_is_refused() {
     let mut feed = committed(3).await;
     recreate(&mut feed).await;
+    until("the commits are gone", async || {
+        let commit = feed.kafka.committed(&feed.topic(), 0);
+        commit.is_none().then_some(())
+    })
+    .await;
     feed.insert(10).await;
     let mut program = feed.run(&[]);
     program

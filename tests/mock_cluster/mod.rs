@@ -171,6 +171,7 @@ fn next(number: i32, next: i64, partitions: i32) -> (Partition, NextOffset, Comm
         epoch: 0,
         partitions,
         last: None,
+        as_of: None,
     };
     (partition(number), NextOffset::given(next), note)
 }

@@ -145,7 +145,12 @@ impl Feed {
 
     /// Every document with its version, as one text: equal texts, equal indices.
     pub(crate) async fn documents(&self) -> Vec<Value> {
-        let index = format!("{}/{}-items", stack("ES_URL"), self.name);
+        self.documents_of("items").await
+    }
+
+    /// The same of another alias.
+    pub(crate) async fn documents_of(&self, alias: &str) -> Vec<Value> {
+        let index = format!("{}/{}-{alias}", stack("ES_URL"), self.name);
         let refreshed = self.http.post(format!("{index}/_refresh")).send().await;
         refreshed.unwrap();
         let url = format!("{index}/_search?size=1000&version=true");

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -34,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) headers: BTreeMap<String, String>,
+    /// When it is said to have been written, in milliseconds; of one to write: now where `None`.
+    pub(crate) timestamp_ms: Option<i64>,
 }
 
 impl Kafka {
@@ -99,6 +104,16 @@ impl Kafka {
         .await;
     }
 
+    /// Changes how the broker keeps a topic; what is not named goes back to its default.
+    pub(crate) async fn configure(&self, topic: &str, settings: &[(&str, &str)]) {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        for (name, value) in settings {
+            change = change.set(name, value);
+        }
+        let changed = self.admin.alter_configs([&change], &options()).await;
+        changed.unwrap().remove(0).unwrap();
+    }
+
     fn partitions(&self, topic: &str) -> i32 {
         let metadata = self.consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
         let found = metadata.topics().first();
@@ -118,17 +133,34 @@ impl Kafka {
             .headers(headers);
         out.key = record.key.as_deref();
         out.payload = record.value.as_deref();
+        out.timestamp = record.timestamp_ms;
         self.producer.send(out, PATIENCE).await.unwrap().offset
+    }
+
+    /// The first offset from there on that partition 0 still has.
+    pub(crate) fn first_from(&self, topic: &str, offset: i64) -> i64 {
+        let consumer = self.reader(topic, Offset::Offset(offset));
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < DEADLINE, "nothing in {topic}");
+            if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+                return message.unwrap().offset();
+            }
+        }
+    }
+
+    /// One who reads partition 0 and commits nothing.
+    fn reader(&self, topic: &str, from: Offset) -> BaseConsumer {
+        let consumer: BaseConsumer = config(&self.brokers, "unused").create().unwrap();
+        let mut start = TopicPartitionList::new();
+        start.add_partition_offset(topic, 0, from).unwrap();
+        consumer.assign(&start).unwrap();
+        consumer
     }
 
     /// The first `count` records of a partition.
     pub(crate) fn read(&self, topic: &str, count: usize) -> Vec<Record> {
-        let consumer: BaseConsumer = config(&self.brokers, "unused").create().unwrap();
-        let mut start = TopicPartitionList::new();
-        start
-            .add_partition_offset(topic, 0, Offset::Beginning)
-            .unwrap();
-        consumer.assign(&start).unwrap();
+        let consumer = self.reader(topic, Offset::Beginning);
         let mut records = vec![];
         let begun = Instant::now();
         while records.len() < count {
@@ -145,6 +177,7 @@ impl Kafka {
                     key: message.key().map(<[u8]>::to_vec),
                     value: message.payload().map(<[u8]>::to_vec),
                     headers,
+                    timestamp_ms: message.timestamp().to_millis(),
                 });
             }
         }

@@ -1,0 +1,73 @@
+//! A record as the pipeline gets it.
+
+use rdkafka::Message;
+use rdkafka::message::{BorrowedMessage, Headers};
+
+use super::{Generation, Partition};
+
+/// A record as it came from Kafka, its bytes copied once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it lies.
+    pub partition: Partition,
+    /// The partition's assignment under which it was polled.
+    pub generation: Generation,
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp in milliseconds since the Unix epoch; 0 where it has none.
+    pub timestamp_ms: i64,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Header `__debezium.oldkey`: the key before a primary-key change.
+    pub old_key: Option<Vec<u8>>,
+    /// Whether header `__debezium.newkey` is there: this delete is half of a primary-key change.
+    pub has_new_key: bool,
+}
+
+impl Record {
+    /// What the record is charged to the budget, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        (len(&self.key) + len(&self.value)) as u64
+    }
+
+    /// Copies a message.
+    pub(super) fn of(
+        partition: Partition,
+        generation: Generation,
+        message: &BorrowedMessage<'_>,
+    ) -> Self {
+        let (old_key, has_new_key) = moved_key(message);
+        Self {
+            partition,
+            generation,
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            old_key,
+            has_new_key,
+        }
+    }
+}
+
+/// The headers of a primary-key change (Debezium): the key before it on a create, and whether a
+/// delete names the key after it.
+fn moved_key(message: &BorrowedMessage<'_>) -> (Option<Vec<u8>>, bool) {
+    let Some(headers) = message.headers() else {
+        return (None, false);
+    };
+    let mut old_key = None;
+    let mut has_new_key = false;
+    for header in headers.iter() {
+        match header.key {
+            "__debezium.oldkey" => old_key = header.value.map(<[u8]>::to_vec),
+            "__debezium.newkey" => has_new_key = true,
+            _ => {}
+        }
+    }
+    (old_key, has_new_key)
+}

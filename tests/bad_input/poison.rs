@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::support::feed::{Feed, change, row, source};
 use crate::support::kafka::Record;
+use crate::support::until;
 
 fn raw(key: &str, value: &str) -> Record {
     Record {
@@ -90,6 +91,58 @@ async fn a_row_that_the_index_never_takes_becomes_a_dead_letter_that_names_its_p
     assert_eq!(letter.headers["distributary.version"], offset.to_string());
     let reason = &letter.headers["__connect.errors.exception.message"];
     assert!(!reason.contains("plenty"), "a row's value in {reason}");
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_cannot_be_written_holds_its_partition_alone_until_it_can() {
+    let feed = Feed::new(2).await;
+    let dead_letters = format!("{}.dead-letter", feed.name);
+    let tiny = [("max.message.bytes", "10")];
+    feed.kafka.configure(&dead_letters, &tiny).await;
+    feed.insert(1).await;
+    let offset = feed.send(raw(r#"{"id":2}"#, "{")).await;
+    feed.insert(3).await;
+    let other = change("c", None, Some(row(4, "new")));
+    feed.kafka.produce(&feed.topic(), 1, other).await;
+
+    let program = feed.run(&[]);
+    until("the log says so", async || {
+        let log = program.log();
+        log.contains("a dead letter cannot be written")
+            .then_some(())
+    })
+    .await;
+    until("the other partition goes on", async || {
+        (feed.kafka.committed(&feed.topic(), 1) == Some(1)).then_some(())
+    })
+    .await;
+    until("what lies behind it is written", async || {
+        feed.document(3).await
+    })
+    .await;
+    assert_eq!(feed.kafka.committed(&feed.topic(), 0), Some(offset));
+
+    feed.kafka.configure(&dead_letters, &[]).await;
+    feed.until_committed().await;
+    assert_eq!(feed.dead_letters(1)[0].value, Some(b"{".to_vec()));
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_larger_than_one_fetch_is_read_and_what_lies_behind_it_too() {
+    let mut feed = Feed::new(1).await;
+    feed.configure(
+        "fetch.yaml",
+        "source: {properties: {fetch.message.max.bytes: \"10000\"}}\n",
+    );
+    let long = "long ".repeat(150_000);
+    feed.send(change("c", None, Some(row(1, &long)))).await;
+    feed.insert(2).await;
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    assert_eq!(feed.document(1).await.unwrap()["name"], long);
+    assert!(feed.document(2).await.is_some());
     program.stop().await;
 }
 

@@ -78,6 +78,44 @@ async fn a_store_that_goes_away_loses_nothing_and_buries_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_changed_under_a_running_program_is_an_outage_until_its_file_says_the_new_one() {
+    let mut feed = Feed::new(1).await;
+    let set_user = "ACL SETUSER app on resetpass ~* +@all";
+    let ok: String = feed.redis.run(&format!("{set_user} >first")).await.unwrap();
+    assert_eq!(ok, "OK");
+    let file = feed.folder().join("password");
+    std::fs::write(&file, "first").unwrap();
+    let user = format!(
+        "sinks: {{cache: {{username: app, password: {{file: '{}'}}}}}}\n",
+        file.display()
+    );
+    feed.configure("user.yaml", &user);
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    program.ready().await;
+    feed.until_committed().await;
+
+    let ok: String = feed
+        .redis
+        .run(&format!("{set_user} >second"))
+        .await
+        .unwrap();
+    assert_eq!(ok, "OK");
+    let ended: i64 = feed.redis.run("CLIENT KILL USER app").await.unwrap();
+    assert!(ended > 0, "the program had a connection");
+    let offset = feed.insert(2).await;
+    program.waits_for("sink cache").await;
+    assert_eq!(feed.kafka.committed(&feed.topic(), 0), Some(offset));
+
+    std::fs::write(&file, "second").unwrap();
+    feed.until_committed().await;
+    program.ready().await;
+    let dead_letters = format!("{}.dead-letter", feed.name);
+    assert_eq!(feed.kafka.end(&dead_letters, 0), 0);
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_does_not_wait_for_a_store_that_is_down_and_commits_what_every_store_has() {
     let mut feed = Feed::new(1).await;
     feed.insert(1).await;

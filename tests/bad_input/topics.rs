@@ -60,6 +60,21 @@ async fn a_topic_made_again_is_refused_before_and_after_it_has_outgrown_a_commit
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_whose_unread_records_have_expired_is_refused_and_nothing_is_skipped() {
+    let feed = committed(3).await;
+    let topic = feed.topic();
+    for id in 10..15 {
+        feed.insert(id).await;
+    }
+    feed.kafka.forget_below(&topic, 5).await;
+    let mut program = feed.run(&[]);
+    let says = ["committed offset 3", "begins at 5", "--to-earliest"];
+    program.refuses(65, &says).await;
+    assert!(feed.document(14).await.is_none());
+    assert_eq!(feed.kafka.committed(&topic, 0), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_was_given_partitions_is_refused() {
     let feed = committed(2).await;
     feed.kafka.grow(&feed.topic(), 2).await;

@@ -1,6 +1,9 @@
 //! From Postgres through the connector to every store, while the program is killed, frozen and
 //! joined by others. In the end every store equals Postgres, field by field.
 
+mod keys;
+mod snapshots;
+
 use checker::cache::Reader;
 use serde_json::Value;
 use workload::Workload;

@@ -3,9 +3,11 @@
 //! Every test feeds a topic of its own and knows what must be in the stores in the end. What the
 //! whole system does under many faults at once is `make chaos`.
 
+mod hot_key;
 #[cfg(feature = "failpoints")]
 mod points;
 mod rebalance;
+mod starved;
 mod stop;
 mod zombie;
 

@@ -246,6 +246,40 @@ async fn a_rebalance_commits_before_the_next_owner_begins_and_that_one_goes_on_f
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watermark_that_comes_after_its_partition_was_given_up_is_never_committed() {
+    let cluster = Cluster::new(2);
+    cluster.fill(2, 5).await;
+    let mut first = cluster.join();
+    first.records(10).await;
+    let mut second = cluster.join();
+    let given_up = first
+        .until("a revoke", |event| match event {
+            SourceEvent::Revoking(partitions) => Some(partitions),
+            _ => None,
+        })
+        .await;
+    let number = given_up[0].number;
+    first.tell(SourceCommand::Release(vec![next(number, 3, 2)]));
+    assert_eq!(second.assigned().await[0].start.get(), 3);
+    // The ack that the drain did not wait for, together with one that counts.
+    first.tell(SourceCommand::Store(vec![
+        next(number, 5, 2),
+        next(1 - number, 5, 2),
+    ]));
+    let kept = (partition(1 - number), NextOffset::given(5));
+    first
+        .until("the commit of what is still ours", |event| match event {
+            SourceEvent::Committed(offsets) => offsets.contains(&kept).then_some(()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(cluster.committed(number), Some(3));
+    first.stop(vec![]).await;
+    second.stop(vec![]).await;
+    assert_eq!(cluster.committed(number), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_goes_away_and_returns_loses_no_record_and_no_commit() {
     let cluster = Cluster::new(1);
     cluster.fill(1, 3).await;

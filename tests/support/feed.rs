@@ -143,6 +143,16 @@ impl Feed {
         answer.get_mut("_source").map(Value::take)
     }
 
+    /// How many single writes the index has answered, refused ones included; deletes not.
+    pub(crate) async fn writes(&self) -> u64 {
+        let url = format!("{}/{}-items/_stats/indexing", stack("ES_URL"), self.name);
+        let answer = self.http.get(url).send().await.unwrap();
+        let mut answer: Value = answer.json().await.unwrap();
+        let indexing = answer["_all"]["primaries"]["indexing"].take();
+        let count = |name: &str| indexing[name].as_u64().unwrap();
+        count("index_total") + count("index_failed")
+    }
+
     /// Every document with its version, as one text: equal texts, equal indices.
     pub(crate) async fn documents(&self) -> Vec<Value> {
         self.documents_of("items").await

@@ -114,6 +114,15 @@ impl Kafka {
         changed.unwrap().remove(0).unwrap();
     }
 
+    /// Lets the broker forget the records of partition 0 below this offset.
+    pub(crate) async fn forget_below(&self, topic: &str, offset: i64) {
+        let mut below = TopicPartitionList::new();
+        let offset = Offset::Offset(offset);
+        below.add_partition_offset(topic, 0, offset).unwrap();
+        let gone = self.admin.delete_records(&below, &options()).await.unwrap();
+        gone.elements()[0].error().unwrap();
+    }
+
     fn partitions(&self, topic: &str) -> i32 {
         let metadata = self.consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
         let found = metadata.topics().first();

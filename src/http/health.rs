@@ -55,13 +55,18 @@ impl Health {
         }
     }
 
-    /// Whether every group has joined and every sink is reachable, and what is missing.
+    /// Whether every group has joined, every topic is there and every sink is reachable, and what is
+    /// missing.
     pub(super) fn readiness(&self) -> Readiness {
         let mut waiting_for = BTreeMap::new();
         for (name, group) in &*lock(&self.groups) {
             if !*lock(&group.joined) {
                 let why = String::from("not in the group yet");
                 waiting_for.insert(format!("consumer group {name}"), why);
+            }
+            for topic in &*lock(&group.missing) {
+                let why = String::from("not there, or may not be read");
+                waiting_for.insert(format!("topic {topic}"), why);
             }
         }
         for (name, sink) in &*lock(&self.sinks) {
@@ -85,6 +90,7 @@ impl Health {
 pub struct GroupHealth {
     beat: Mutex<Option<Instant>>,
     joined: Mutex<bool>,
+    missing: Mutex<Vec<String>>,
 }
 
 impl GroupHealth {
@@ -96,6 +102,11 @@ impl GroupHealth {
     /// Whether the group has given this member an assignment, be it an empty one.
     pub fn joined(&self, joined: bool) {
         *lock(&self.joined) = joined;
+    }
+
+    /// These of its topics are not there, and no others.
+    pub fn missing(&self, topics: Vec<String>) {
+        *lock(&self.missing) = topics;
     }
 }
 

@@ -97,6 +97,10 @@ impl pipeline::Observer for PipelineObserver {
         }
     }
 
+    fn missing(&mut self, topics: Vec<String>) {
+        self.health.missing(topics);
+    }
+
     fn commit_failed(&mut self) {
         self.metrics.commit_failed();
     }

@@ -16,6 +16,8 @@ pub trait Observer: Send {
     fn lag(&mut self, _partition: Partition, _records: i64) {}
     /// Partitions came to us or left us (`assigned`, `revoked`, `lost`).
     fn rebalanced(&mut self, _kind: &'static str, _partitions: &[Partition]) {}
+    /// These topics are not there, or may not be read; all others are.
+    fn missing(&mut self, _topics: Vec<String>) {}
     /// A commit failed.
     fn commit_failed(&mut self) {}
     /// An update of a table declared `replica_identity: full` came without its old row.

@@ -174,6 +174,7 @@ impl Pipeline {
                     self.touched = true;
                 }
             }
+            SourceEvent::Missing(topics) => self.wiring.observer.missing(topics),
             SourceEvent::HighWatermarks(marks) => self.note_high(&marks),
             SourceEvent::Committed(offsets) => {
                 if !offsets.is_empty()

@@ -21,6 +21,7 @@ use super::owned::Owned;
 use super::policy::Policies;
 use super::rebalance::Group;
 use super::signs::{Brokers, End};
+use super::unseen::Unseen;
 use super::{
     CommitNote, Fence, Generation, NextOffset, Partition, Record, SourceCommand, SourceError,
     SourceEvent, SourceHandle, settings,
@@ -60,6 +61,7 @@ pub fn spawn(
     consumer.subscribe(&topics).map_err(SourceError::Settings)?;
     let (events_in, events) = tokio::sync::mpsc::channel(EVENTS_WAITING);
     let (commands, commands_out) = std::sync::mpsc::channel();
+    let unseen = Unseen::new(&tables);
     let poller = Poller {
         group: Group::new(consumer, tables, Policies::new(settings::admin(source)?)),
         fence,
@@ -72,6 +74,7 @@ pub fn spawn(
         paused: BTreeSet::new(),
         ends: HashMap::new(),
         brokers: Brokers::default(),
+        unseen,
         asked: None,
         stop: None,
     };
@@ -97,6 +100,7 @@ pub(super) struct Poller {
     /// Ends of partitions that librdkafka has reached, to be told after the next quiet poll.
     pub(super) ends: HashMap<Partition, End>,
     pub(super) brokers: Brokers,
+    pub(super) unseen: Unseen,
     /// The paused partition whose high watermark was asked for last.
     pub(super) asked: Option<Partition>,
     stop: Option<Vec<(Partition, NextOffset, CommitNote)>>,

@@ -20,6 +20,7 @@ mod rebalance;
 mod record;
 pub mod settings;
 mod signs;
+mod unseen;
 
 use tokio::sync::mpsc;
 
@@ -77,6 +78,8 @@ pub enum SourceEvent {
     /// Everything below this offset was delivered, and no record lies between the last one
     /// delivered and it: transaction markers leave such gaps.
     End(Partition, NextOffset),
+    /// These topics are not there, or may not be read; all others are.
+    Missing(Vec<String>),
     /// High watermarks as the brokers last told them.
     HighWatermarks(Vec<(Partition, i64)>),
     /// The broker took commits.

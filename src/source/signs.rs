@@ -148,6 +148,7 @@ impl Poller {
         if let Some(partition) = at_rest {
             self.renew(partition);
         }
+        self.look_for_topics();
         marks.extend(self.ask_paused());
         self.tell(SourceEvent::HighWatermarks(marks));
     }

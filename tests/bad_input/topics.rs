@@ -1,6 +1,6 @@
 //! Topics that are not the ones the group has committed on (D3).
 
-use crate::support::feed::Feed;
+use crate::support::feed::{Feed, change, row};
 use crate::support::until;
 
 /// A feed whose group has committed `count` rows and has stopped.
@@ -57,6 +57,40 @@ async fn a_topic_made_again_is_refused_before_and_after_it_has_outgrown_a_commit
     assert!(feed.document(10).await.is_none());
     assert!(feed.document(19).await.is_none());
     assert_eq!(feed.kafka.committed(&topic, 0), Some(3));
+}
+
+/// A second table in a topic of its own, and a search for new topics that a test can wait for.
+const ORDERS: &str = r#"
+source: {properties: {topic.metadata.refresh.interval.ms: "1000"}}
+tables: {orders: {key: [id]}}
+projections:
+  - {name: items-index, sink: search, from: items, index: {alias: "${NAME}-items", settings: items.json}}
+  - {name: items-cache, sink: cache, from: items, invalidate: ["item:{{ key.id }}"]}
+  - {name: orders-cache, sink: cache, from: orders, invalidate: ["order:{{ key.id }}"]}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_missing_at_the_start_is_named_waited_for_and_read_when_it_comes() {
+    let mut feed = Feed::new(1).await;
+    feed.configure("orders.yaml", ORDERS);
+    let orders = format!("{}.orders", feed.name);
+    let mut program = feed.run(&[]);
+    program.waits_for(&format!("topic {orders}")).await;
+    assert!(program.log().contains("waiting for a topic"));
+    // The other table does not wait for it.
+    feed.insert(1).await;
+    feed.until_committed().await;
+
+    feed.kafka.create(&orders, 1).await;
+    let mut order = change("c", None, Some(row(1, "order")));
+    let text = String::from_utf8(order.value.take().unwrap()).unwrap();
+    order.value = Some(text.replace("items", "orders").into_bytes());
+    feed.kafka.produce(&orders, 0, order).await;
+    feed.kafka.until_committed(&[orders]).await;
+    program.ready().await;
+    let dead_letters = format!("{}.dead-letter", feed.name);
+    assert_eq!(feed.kafka.end(&dead_letters, 0), 0);
+    program.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,12 +68,16 @@ pub struct Target {
     pub version: Version,
 }
 
+/// Is told why a dead letter cannot be written, and `None` when one was.
+pub type Told = Arc<dyn Fn(Option<String>) + Send + Sync>;
+
 /// Puts records aside, as `on_poison` says. Cheap to clone.
 #[derive(Clone)]
 pub struct DeadLetters {
     pipeline: String,
     tables: Arc<[Table]>,
     policy: Policy,
+    told: Told,
 }
 
 #[derive(Clone)]
@@ -104,6 +108,7 @@ impl DeadLetters {
                 pipeline: pipeline.to_owned(),
                 tables,
                 policy: Policy::Stop,
+                told: Arc::new(drop),
             },
             OnPoison::DeadLetter { topic } => {
                 let grave = Topic::new(source, topic)?;
@@ -127,7 +132,14 @@ impl DeadLetters {
                 topic: topic.to_owned(),
                 reader,
             },
+            told: Arc::new(drop),
         }
+    }
+
+    /// Who is told whether dead letters can be written.
+    #[must_use]
+    pub fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// Puts a record aside; comes back when the broker has acknowledged it, however long that
@@ -155,7 +167,11 @@ impl DeadLetters {
                 Ok(original) => self.send(&**grave, &letter, original).await,
                 Err(reason) => Err(reason),
             };
-            let Err(reason) = outcome else { return Ok(()) };
+            let Err(reason) = outcome else {
+                (self.told)(None);
+                return Ok(());
+            };
+            (self.told)(Some(reason.clone()));
             if !warned {
                 tracing::warn!(
                     dead_letter_topic = topic,

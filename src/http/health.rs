@@ -55,14 +55,17 @@ impl Health {
         }
     }
 
-    /// Whether every group has joined, every topic is there and every sink is reachable, and what is
-    /// missing.
+    /// Whether every group has joined, every topic is there, dead letters can be written and every
+    /// sink is reachable, and what is missing.
     pub(super) fn readiness(&self) -> Readiness {
         let mut waiting_for = BTreeMap::new();
         for (name, group) in &*lock(&self.groups) {
             if !*lock(&group.joined) {
                 let why = String::from("not in the group yet");
                 waiting_for.insert(format!("consumer group {name}"), why);
+            }
+            if let Some(why) = &*lock(&group.unburied) {
+                waiting_for.insert(String::from("dead-letter topic"), why.clone());
             }
             for topic in &*lock(&group.missing) {
                 let why = String::from("not there, or may not be read");
@@ -91,6 +94,7 @@ pub struct GroupHealth {
     beat: Mutex<Option<Instant>>,
     joined: Mutex<bool>,
     missing: Mutex<Vec<String>>,
+    unburied: Mutex<Option<String>>,
 }
 
 impl GroupHealth {
@@ -102,6 +106,11 @@ impl GroupHealth {
     /// Whether the group has given this member an assignment, be it an empty one.
     pub fn joined(&self, joined: bool) {
         *lock(&self.joined) = joined;
+    }
+
+    /// Why its dead letters cannot be written, if so.
+    pub fn unburied(&self, why: Option<String>) {
+        *lock(&self.unburied) = why;
     }
 
     /// These of its topics are not there, and no others.

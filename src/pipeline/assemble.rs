@@ -163,7 +163,7 @@ impl<'a> Parts<'a> {
         report_to: mpsc::UnboundedSender<Report>,
     ) -> Result<Self, Fatal> {
         let config = &process.config;
-        process.health.group(group);
+        let health = process.health.group(group);
         let tables: Arc<[Table]> = config.tables.clone().into();
         let source = Arc::new(config.source.clone());
         let reader = Reader::new(Arc::clone(&source), Arc::clone(&tables));
@@ -173,7 +173,8 @@ impl<'a> Parts<'a> {
             Arc::clone(&tables),
             &config.on_poison,
             reader.clone(),
-        )?;
+        )?
+        .telling(Arc::new(move |why| health.unburied(why)));
         let projections = config
             .projections
             .iter()

@@ -94,6 +94,17 @@ async fn a_topic_that_is_missing_at_the_start_is_named_waited_for_and_read_when_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_whose_commits_have_expired_is_refused_where_its_store_is_filled() {
+    let feed = committed(3).await;
+    feed.kafka.forget_commits().await;
+    feed.insert(10).await;
+    let mut program = feed.run(&[]);
+    program.refuses(65, &["commits are gone", "--adopt"]).await;
+    assert_eq!(feed.kafka.committed(&feed.topic(), 0), None);
+    assert!(feed.document(10).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_whose_unread_records_have_expired_is_refused_and_nothing_is_skipped() {
     let feed = committed(3).await;
     let topic = feed.topic();

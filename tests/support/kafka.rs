@@ -114,6 +114,16 @@ impl Kafka {
         changed.unwrap().remove(0).unwrap();
     }
 
+    /// Lets the broker forget what the group, which must be stopped, has committed.
+    pub(crate) async fn forget_commits(&self) {
+        let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
+        until("the group has no member and is deleted", async || {
+            let gone = self.admin.delete_groups(&groups, &options()).await.unwrap();
+            gone[0].is_ok().then_some(())
+        })
+        .await;
+    }
+
     /// Lets the broker forget the records of partition 0 below this offset.
     pub(crate) async fn forget_below(&self, topic: &str, offset: i64) {
         let mut below = TopicPartitionList::new();

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use slab::Slab;
 
 use crate::change::TableId;
@@ -30,7 +31,7 @@ struct Receipt {
 #[derive(Debug, Default)]
 pub struct ReceiptBook {
     open: Slab<Receipt>,
-    by_partition: HashMap<Partition, usize>,
+    by_partition: HashMap<Partition, usize, RandomState>,
 }
 
 impl ReceiptBook {

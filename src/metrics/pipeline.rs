@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::{KAFKA, Metrics};
@@ -18,7 +19,7 @@ pub struct PipelineMetrics {
     /// The configured name and the topic of each table, by id.
     tables: Vec<(String, String)>,
     /// By table and outcome; there are few outcomes, and each is found once.
-    events: HashMap<(TableId, &'static str), IntCounter>,
+    events: HashMap<(TableId, &'static str), IntCounter, RandomState>,
     event_families: IntCounterVec,
     in_flight: IntGauge,
     paused: IntGauge,
@@ -45,7 +46,7 @@ impl Metrics {
             tables: tables
                 .map(|table| (table.name.clone(), table.topic.clone()))
                 .collect(),
-            events: HashMap::new(),
+            events: HashMap::default(),
             event_families: self.events.clone(),
             in_flight: self.in_flight.with_label_values(&[group]),
             paused: self.paused.with_label_values(&[group]),

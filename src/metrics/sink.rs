@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use foldhash::fast::RandomState;
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec};
 
 use super::{CAUGHT_UP, Metrics, SOURCE, age_seconds, now_ms};
@@ -28,8 +29,8 @@ const DEAD_LETTER: &str = "dead_letter";
 pub struct SinkMetrics {
     pipeline: String,
     target: String,
-    tables: HashMap<TableId, TableMetrics>,
-    mutations: HashMap<ProjectionId, [IntCounter; OUTCOMES.len()]>,
+    tables: HashMap<TableId, TableMetrics, RandomState>,
+    mutations: HashMap<ProjectionId, [IntCounter; OUTCOMES.len()], RandomState>,
     coalesced: IntCounter,
     last_sync: Gauge,
     last_sync_seconds: Gauge,
@@ -49,8 +50,8 @@ impl Metrics {
     /// Every series starts at zero, because `increase()` does not see a counter's first value.
     #[must_use]
     pub fn sink(&self, config: &Config, name: &str) -> SinkMetrics {
-        let mut tables = HashMap::new();
-        let mut mutations = HashMap::new();
+        let mut tables = HashMap::default();
+        let mut mutations = HashMap::default();
         for (index, projection) in (0..).zip(&config.projections) {
             if projection.sink != name {
                 continue;

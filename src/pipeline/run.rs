@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +70,7 @@ pub struct Pipeline {
     pub(super) decoder: Decoder,
     /// For each table the sinks that want its changes.
     pub(super) routes: Vec<Vec<usize>>,
-    pub(super) intakes: HashMap<Partition, Intake>,
+    pub(super) intakes: HashMap<Partition, Intake, RandomState>,
     pub(super) budget: Budget,
     pub(super) drain: Option<Drain>,
     pub(super) stopping: bool,
@@ -93,7 +94,7 @@ impl Pipeline {
         Self {
             decoder: Decoder::new(&wiring.tables),
             routes: (0..wiring.tables.len()).map(wants).collect(),
-            intakes: HashMap::new(),
+            intakes: HashMap::default(),
             budget: Budget::new(wiring.budget),
             drain: None,
             stopping: false,

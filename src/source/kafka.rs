@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
@@ -67,7 +68,7 @@ pub fn spawn(
         fence,
         events: events_in,
         commands: commands_out,
-        owned: HashMap::new(),
+        owned: HashMap::default(),
         generation: 0,
         assigning: None,
         revoking: None,
@@ -90,7 +91,7 @@ pub(super) struct Poller {
     fence: Arc<Fence>,
     events: Sender<SourceEvent>,
     commands: Receiver<SourceCommand>,
-    pub(super) owned: HashMap<Partition, Owned>,
+    pub(super) owned: HashMap<Partition, Owned, RandomState>,
     generation: Generation,
     /// Given by the group, not yet begun.
     assigning: Option<TopicPartitionList>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
@@ -33,7 +34,7 @@ pub(super) const COMMIT_TIMEOUT: Duration = crate::config::COMMIT_DEADLINE;
 pub(super) struct Group {
     pub(super) consumer: Arc<BaseConsumer<Context>>,
     pub(super) tables: Arc<[Table]>,
-    topics: HashMap<String, TableId>,
+    topics: HashMap<String, TableId, RandomState>,
     policies: Policies,
 }
 

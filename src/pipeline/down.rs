@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::intake::{Refusal, Taken};
-use super::ledger::Ack;
+use super::ledger::{Ack, Acks};
 use super::run::{Pipeline, tell};
 use super::truncate;
 use crate::change::Version;
@@ -83,7 +83,7 @@ impl Pipeline {
     fn truncated(
         &mut self,
         (partition, offset, timestamp_ms): (Partition, i64, i64),
-        acks: Vec<Ack>,
+        acks: Acks,
     ) -> Result<(), Fatal> {
         let index = usize::from(partition.table.0);
         let table = &self.wiring.tables[index];

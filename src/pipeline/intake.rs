@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::ledger::{Ack, Ledger, LedgerError};
+use super::ledger::{Ack, Acks, Ledger, LedgerError};
 use crate::change::Change;
 use crate::config::{OnTruncate, Table};
 use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
@@ -29,9 +29,9 @@ pub(super) enum Taken {
     /// Tracked, and of no concern to any sink.
     Ignored(&'static str),
     /// A change for each sink that gave an ack.
-    Change(Arc<Change>, Vec<Ack>),
+    Change(Arc<Change>, Acks),
     /// The table was truncated: an ack for each sink that is to apply it, otherwise one.
-    Truncate(Vec<Ack>),
+    Truncate(Acks),
     /// It cannot be decoded.
     Undecodable(DecodeError, Ack),
 }
@@ -116,9 +116,9 @@ impl Intake {
         let tracked = self.ledger.track(offset, timestamp_ms, bytes, acks);
         let mut acks = tracked.map_err(Refusal::Ledger)?;
         Ok(match decoded {
-            Ok(Decoded::Change(change)) => Taken::Change(Arc::new(change), acks.collect()),
+            Ok(Decoded::Change(change)) => Taken::Change(Arc::new(change), acks),
             Ok(Decoded::Ignored(reason)) => Taken::Ignored(Ignored::as_str(reason)),
-            Ok(Decoded::Truncate(_)) => Taken::Truncate(acks.collect()),
+            Ok(Decoded::Truncate(_)) => Taken::Truncate(acks),
             Err(error) => Taken::Undecodable(error, acks.next().expect("one ack was asked for")),
         })
     }

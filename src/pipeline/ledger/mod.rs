@@ -57,6 +57,32 @@ impl Ack {
     }
 }
 
+/// The acks of one record, one for each sink it goes to, made as they are taken.
+#[must_use = "a record whose acks are not handed out is never committed"]
+#[derive(Debug)]
+pub struct Acks {
+    partition: Partition,
+    generation: Generation,
+    sequence: u64,
+    offset: i64,
+    left: u16,
+}
+
+impl Iterator for Acks {
+    type Item = Ack;
+
+    fn next(&mut self) -> Option<Ack> {
+        self.left = self.left.checked_sub(1)?;
+        Some(Ack {
+            partition: self.partition,
+            generation: self.generation,
+            sequence: self.sequence,
+            offset: self.offset,
+            applied: false,
+        })
+    }
+}
+
 /// Says that one sink holds a record that it will acknowledge later.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -182,7 +208,7 @@ impl Ledger {
         timestamp_ms: i64,
         bytes: u64,
         fan_out: u16,
-    ) -> Result<impl Iterator<Item = Ack> + use<>, LedgerError> {
+    ) -> Result<Acks, LedgerError> {
         if offset < self.tracked.get() {
             return Err(LedgerError::Backwards {
                 offset,
@@ -204,14 +230,13 @@ impl Ledger {
             pending: fan_out,
             bytes,
         });
-        let (partition, generation) = (self.partition, self.generation);
-        Ok((0..fan_out).map(move |_| Ack {
-            partition,
-            generation,
+        Ok(Acks {
+            partition: self.partition,
+            generation: self.generation,
             sequence,
             offset,
-            applied: false,
-        }))
+            left: fan_out,
+        })
     }
 
     /// Everything below `next` was delivered and nothing lies between the last record and it.

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use super::attempt::Attempted;
 use super::backoff::Backoff;
-use super::buffer::{Buffer, Waiting};
+use super::buffer::{Buffer, Receipts, Waiting};
 use super::dead_letter::DeadLetters;
 use super::isolate::Verdict;
 use super::observer::Observer;
@@ -84,7 +84,8 @@ type Burial = Pin<Box<dyn Future<Output = Result<ReceiptId, Fatal>> + Send>>;
 /// How a job under way ended.
 enum Ending<P: Projector> {
     Written {
-        batch: Vec<Waiting<P::Mutation>>,
+        mutations: Vec<P::Mutation>,
+        receipts: Vec<Receipts>,
         attempted: Attempted,
         second: bool,
     },

@@ -64,12 +64,9 @@ where
             reach_in("before-write", &name);
             let attempted = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
             reach_in("after-write", &name);
-            let batch = mutations.into_iter().zip(receipts);
-            let batch = batch
-                .map(|(mutation, receipts)| Waiting { mutation, receipts })
-                .collect();
             Ending::Written {
-                batch,
+                mutations,
+                receipts,
                 attempted,
                 second,
             }
@@ -87,6 +84,10 @@ where
         second: bool,
     ) -> Vec<Waiting<P::Mutation>> {
         let is_orphan = |it: &Waiting<_>| it.receipts.iter().all(|&it| self.book.is_dropped(it));
+        if !batch.iter().any(is_orphan) {
+            // Nearly always, and a batch is large.
+            return batch;
+        }
         let (orphans, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_orphan);
         for orphan in orphans {
             if !second {
@@ -119,11 +120,14 @@ where
     pub(super) fn land(&mut self, ending: Ending<P>) {
         match ending {
             Ending::Written {
-                batch,
+                mutations,
+                receipts,
                 attempted,
                 second,
             } => {
                 self.writes -= 1;
+                let batch = mutations.into_iter().zip(receipts);
+                let batch = batch.map(|(mutation, receipts)| Waiting { mutation, receipts });
                 match attempted {
                     Attempted::Outcomes(outcomes) => {
                         self.settle(batch, outcomes.into_iter().map(Some), second);
@@ -143,14 +147,14 @@ where
 
     pub(super) fn settle(
         &mut self,
-        batch: Vec<Waiting<P::Mutation>>,
+        batch: impl Iterator<Item = Waiting<P::Mutation>>,
         outcomes: impl Iterator<Item = Option<Outcome>>,
         second: bool,
     ) {
         let now = Instant::now();
         let mut retried: Vec<(Outage, u64)> = Vec::new();
         let mut again = Vec::new();
-        for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+        for (waiting, outcome) in batch.zip(outcomes) {
             let projection = waiting.mutation.projection();
             match outcome {
                 Some(Outcome::Written) => self.written(waiting, Ended::Written, second, now),

@@ -26,12 +26,16 @@ pub struct Record {
     pub has_new_key: bool,
 }
 
+/// What is kept of a record besides its bytes, in bytes: its change with the places of its columns,
+/// its receipt, its mutation's slot in the buffer, and what allocating them takes.
+const KEPT_BESIDES: u64 = 512;
+
 impl Record {
     /// What the record is charged to the budget, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        (len(&self.key) + len(&self.value)) as u64
+        KEPT_BESIDES + (len(&self.key) + len(&self.value)) as u64
     }
 
     /// Copies a message.

@@ -3,6 +3,11 @@
 //! Knows Debezium's wire format and nothing of Kafka's client or of stores. A value is parsed once
 //! and its columns stay slices of the record's own buffer. The surprising fact: a change is decided
 //! by what the record says of itself (`op`, `source`), only a bare tombstone by its topic.
+//!
+//! The budget: an update of 955 bytes may cost 1.6 µs. Callgrind counts 25 700 instructions and the
+//! allocator 7 allocations, the two copies out of Kafka's client included (the record of
+//! `benches/hot/decode.rs`): 69 % for the parse of the value, 13 % for the row made of it, 6 % for
+//! the key, 5 % to see that the text is UTF-8 without half surrogates.
 
 mod decimal;
 mod error;

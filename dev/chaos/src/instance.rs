@@ -73,6 +73,12 @@ impl Instance {
         })
     }
 
+    /// Its process.
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Its log.
     #[must_use]
     pub fn log(&self) -> &Path {

@@ -21,3 +21,4 @@ pub use fault::Store;
 pub use instance::{Instance, Setup, Signal};
 pub use proxy::{Mode, Proxy};
 pub use run::{Plan, Verdict};
+pub use stack::{Server, Stack};

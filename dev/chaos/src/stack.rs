@@ -1,4 +1,4 @@
-//! The fault run's own servers: a stack beside the developer's, in a folder of its own.
+//! Servers of a run's own: a stack beside the developer's, in a folder of its own.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-/// A server of the stack that faults are dealt to. Postgres is not among them: it is the truth.
+/// A server of the stack. Faults are dealt to all but Postgres, which is the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Server {
+pub enum Server {
+    /// The system of record.
+    Postgres,
     /// The broker.
     Kafka,
     /// The Connect worker with Debezium in it.
@@ -25,8 +27,9 @@ pub(crate) enum Server {
 impl Server {
     /// As the stack calls it.
     #[must_use]
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
+            Self::Postgres => "postgres",
             Self::Kafka => "kafka",
             Self::Connect => "connect",
             Self::Elasticsearch => "elasticsearch",
@@ -43,7 +46,8 @@ impl fmt::Display for Server {
 }
 
 /// The servers and their addresses.
-pub(crate) struct Stack {
+#[derive(Debug)]
+pub struct Stack {
     root: PathBuf,
     folder: PathBuf,
     environment: HashMap<String, String>,
@@ -54,7 +58,7 @@ impl Stack {
     ///
     /// # Errors
     /// Where they do not start; the stack's own message says which and why.
-    pub(crate) async fn up(root: &Path, folder: PathBuf, keep: bool) -> Result<Self> {
+    pub async fn up(root: &Path, folder: PathBuf, keep: bool) -> Result<Self> {
         let mut stack = Self {
             root: root.canonicalize()?,
             folder: std::path::absolute(folder)?,
@@ -74,26 +78,26 @@ impl Stack {
     ///
     /// # Errors
     /// Where the file has none of that name.
-    pub(crate) fn get(&self, name: &str) -> Result<&str> {
+    pub fn get(&self, name: &str) -> Result<&str> {
         let value = self.environment.get(name);
         Ok(value.with_context(|| format!("the stack says no {name}"))?)
     }
 
     /// Everything in the stack's env file.
     #[must_use]
-    pub(crate) const fn environment(&self) -> &HashMap<String, String> {
+    pub const fn environment(&self) -> &HashMap<String, String> {
         &self.environment
     }
 
     /// The folder with data and logs.
     #[must_use]
-    pub(crate) fn logs(&self) -> PathBuf {
+    pub fn logs(&self) -> PathBuf {
         self.folder.join("logs")
     }
 
     /// The repository.
     #[must_use]
-    pub(crate) fn root(&self) -> &Path {
+    pub fn root(&self) -> &Path {
         &self.root
     }
 
@@ -101,7 +105,7 @@ impl Stack {
     ///
     /// # Errors
     /// What the stack said.
-    pub(crate) async fn control(&self, action: &str, server: Server) -> Result<()> {
+    pub async fn control(&self, action: &str, server: Server) -> Result<()> {
         self.command(&[action, server.name()]).await
     }
 
@@ -109,7 +113,7 @@ impl Stack {
     ///
     /// # Errors
     /// What the stack said.
-    pub(crate) async fn register_connector(&self) -> Result<()> {
+    pub async fn register_connector(&self) -> Result<()> {
         self.command(&["connector", "register", "ecommerce"]).await
     }
 
@@ -117,7 +121,7 @@ impl Stack {
     ///
     /// # Errors
     /// What the stack said.
-    pub(crate) async fn down(&self) -> Result<()> {
+    pub async fn down(&self) -> Result<()> {
         self.command(&["down"]).await
     }
 

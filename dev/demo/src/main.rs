@@ -5,7 +5,6 @@
 //! that the demo could not be carried out.
 
 mod connector;
-mod metrics;
 mod program;
 mod recommend;
 mod report;

@@ -1,10 +1,10 @@
-//! Reads Prometheus' text format, as far as the demo needs it.
+//! Reads Prometheus' text format, as far as the demo and the benchmark need it.
 
 use std::collections::BTreeMap;
 
 /// One scrape.
 #[derive(Debug, Default)]
-pub(crate) struct Metrics {
+pub struct Metrics {
     samples: Vec<Sample>,
 }
 
@@ -17,7 +17,8 @@ struct Sample {
 
 impl Metrics {
     /// Every sample line; comments are left out, and so is what is not understood.
-    pub(crate) fn parse(text: &str) -> Self {
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         Self {
             samples: lines.filter_map(Sample::parse).collect(),
@@ -25,24 +26,28 @@ impl Metrics {
     }
 
     /// Whether the program has consumed and stored all that Kafka has.
-    pub(crate) fn caught_up(&self) -> bool {
+    #[must_use]
+    pub fn caught_up(&self) -> bool {
         let zero = |name| self.values(name).all(|value| value == 0.0);
         let known = self.values("kafka_consumer_lag").next().is_some();
         known && zero("kafka_consumer_lag") && zero("cdc_lag_seconds")
     }
 
+    /// How many series a family has.
+    #[must_use]
+    pub fn count(&self, name: &str) -> usize {
+        self.values(name).count()
+    }
+
     /// The largest value of each value of a label.
-    pub(crate) fn largest(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
+    #[must_use]
+    pub fn largest(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
         self.fold(name, label, &[], f64::max)
     }
 
     /// The sum for each value of a label, over the samples that have the labels of `only`.
-    pub(crate) fn sum(
-        &self,
-        name: &str,
-        label: &str,
-        only: &[(&str, &str)],
-    ) -> BTreeMap<String, f64> {
+    #[must_use]
+    pub fn sum(&self, name: &str, label: &str, only: &[(&str, &str)]) -> BTreeMap<String, f64> {
         self.fold(name, label, only, |sum, value| sum + value)
     }
 

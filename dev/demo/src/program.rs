@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use reqwest::Client;
 use tokio::process::{Child, Command};
 
-use crate::metrics::Metrics;
+use demo::Metrics;
 
 /// Pause between two questions.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use checker::{Report, Section, Stores};
 
-use crate::metrics::Metrics;
 use crate::table::Table;
+use demo::Metrics;
 
 /// Tables in the order of the schema; the outbox is read by other consumers.
 const TABLES: [&str; 6] = [

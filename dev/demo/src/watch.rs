@@ -8,8 +8,8 @@ use checker::cache::Reader;
 use checker::{Report, Sampler, Stores, compare};
 use workload::Session;
 
-use crate::metrics::Metrics;
 use crate::program::Endpoint;
+use demo::Metrics;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -1,0 +1,5 @@
+//! What the demo and the benchmark have in common: reading what the program measures.
+
+mod metrics;
+
+pub use metrics::Metrics;

@@ -34,8 +34,9 @@ const SOURCE: &str = "postgres";
 const KAFKA: &str = "kafka";
 
 /// Seconds from commit to acknowledgement: a store answers in milliseconds, a backlog takes hours.
-const LATENCY_BUCKETS: [f64; 14] = [
-    0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0,
+const LATENCY_BUCKETS: [f64; 16] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+    7200.0,
 ];
 
 /// The process's metrics. Cheap to share, safe to update from everywhere.

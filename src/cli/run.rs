@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::{Fatal, exit};
 use crate::http::{self, Health};
 use crate::metrics::Metrics;
+use crate::pipeline::Stores;
 use crate::pipeline::assemble::Process;
 
 /// A poll loop that has not moved for so long beyond the drain is stuck.
@@ -80,6 +81,7 @@ impl Run {
             health: Arc::new(Health::new(STALL + config.drain_timeout)),
             stop: CancellationToken::new(),
             adopted: self.adopt,
+            stores: Stores::Configured,
             config,
         };
         let served = http::serve(

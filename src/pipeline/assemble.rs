@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::SinkHandle;
 use super::gate::{Gate, NamedStore, Store};
 use super::run::{Pipeline, Wiring};
+use super::{SinkHandle, Stores};
 use crate::change::{ProjectionId, TableId};
 use crate::config::{self, Batch, Config, Groups, ProjectionKind, Table};
 use crate::delivery::dead_letter::DeadLetters;
@@ -22,6 +22,7 @@ use crate::projector::cache::CacheProjector;
 use crate::projector::document::DocumentProjector;
 use crate::projector::graph::GraphProjector;
 use crate::sink::elasticsearch::{DocumentProjection, Elasticsearch};
+use crate::sink::memory::Null;
 use crate::sink::neo4j::{GraphProjection, Neo4j};
 use crate::sink::redis::RedisSink;
 use crate::sink::{Sink, SinkError};
@@ -45,6 +46,8 @@ pub struct Process {
     pub stop: CancellationToken,
     /// Projections whose state the operator vouches for.
     pub adopted: Vec<String>,
+    /// Where mutations end.
+    pub stores: Stores,
 }
 
 impl Process {
@@ -318,6 +321,30 @@ impl<'a> Parts<'a> {
     }
 
     fn spawn<P, S>(&self, index: usize, name: &str, built: Built<P, S>) -> (SinkHandle, NamedStore)
+    where
+        P: Projector,
+        S: Sink<Mutation = P::Mutation>,
+    {
+        match self.process.stores {
+            Stores::Configured => self.spawn_task(index, name, built),
+            Stores::Null => {
+                let built = Built {
+                    sink: Null::default(),
+                    projectors: built.projectors,
+                    batch: built.batch,
+                    in_flight: built.in_flight,
+                };
+                self.spawn_task(index, name, built)
+            }
+        }
+    }
+
+    fn spawn_task<P, S>(
+        &self,
+        index: usize,
+        name: &str,
+        built: Built<P, S>,
+    ) -> (SinkHandle, NamedStore)
     where
         P: Projector,
         S: Sink<Mutation = P::Mutation>,

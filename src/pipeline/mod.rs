@@ -34,3 +34,12 @@ pub struct SinkHandle {
     /// To the task.
     pub inbox: mpsc::UnboundedSender<ToSink>,
 }
+
+/// Where mutations end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stores {
+    /// In the stores that the configuration names.
+    Configured,
+    /// Nowhere: everything above the stores is measured by itself.
+    Null,
+}

@@ -1,6 +1,6 @@
 # The commands of this repository. `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help stack-up stack-down stack-reset stack-status connector demo chaos test
+.PHONY: help stack-up stack-down stack-reset stack-status connector demo chaos bench test
 
 STACK := dev/stack/stack
 
@@ -29,6 +29,11 @@ demo: stack-up ## watch Postgres' changes arrive in the three stores, compared f
 chaos: ## deal faults to the program and a stack of its own, then compare everything; SEED=n, DURATION=3m, RATE=n changes a second
 	@cargo build --quiet --release --package distributary --package chaos
 	@cargo run --quiet --release --package chaos -- --seed $(or $(SEED),1) --duration $(or $(DURATION),3m) --rate $(or $(RATE),40)
+
+bench: ## measure the program beside bare clients and a peer on a stack of its own, write BENCHMARKS.md; QUICK=1, ROUNDS=n, SEED=n, ONLY=names
+	@cargo build --quiet --release --package distributary --package bench
+	@cargo build --quiet --release --package distributary --example null
+	@cargo run --quiet --release --package bench -- --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`
 	@dev/test

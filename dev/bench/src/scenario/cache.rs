@@ -1,0 +1,60 @@
+//! Keys in Redis: the program beside a bare pipeline of `UNLINK`, two keys for each row.
+
+use anyhow::Result;
+
+use super::complete;
+use crate::bench::Bench;
+use crate::config::{Pipeline, Sink};
+use crate::load::Load;
+use crate::program::{self, Launch};
+use crate::run::Run;
+use crate::series::{Contestant, Series, in_turns};
+use crate::stores::bare;
+
+/// With one `UNLINK` for each key.
+pub(crate) const ONCE: &str = "Redis";
+
+/// Once with one `UNLINK` for each key, which is what the bare client does, and once with the second
+/// one that is the program's default.
+pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
+    use Contestant::{Bare, Program};
+    let load = bench.load(bench.distinct()).await?;
+    let writes = load.writes(crate::stores::redis::BATCH);
+    let mut all = Vec::new();
+    for (name, second, contestants) in [
+        (ONCE, "0s", &[Bare, Program][..]),
+        ("Redis, second UNLINK after 1 s", "1s", &[Program]),
+    ] {
+        let rounds = bench.sizes.rounds;
+        let series = in_turns(name, contestants, rounds, async |who| {
+            bench.cache.fill(&load.last()).await?;
+            let run = match who {
+                Bare => {
+                    let work = bench.cache.unlink(&writes);
+                    bare(&bench.stack, (load.len(), 2 * writes.len()), work).await?
+                }
+                _ => with_program(bench, &load, second).await?,
+            };
+            bench.cache.compare().await?;
+            Ok(run)
+        });
+        all.extend(series.await);
+    }
+    Ok(all)
+}
+
+async fn with_program(bench: &Bench, load: &Load, second_unlink_after: &str) -> Result<Run> {
+    let pipeline = Pipeline {
+        sinks: &[Sink::Cache],
+        second_unlink_after,
+        ..bench.pipeline(load.shape)
+    };
+    let run = program::run(Launch {
+        program: bench.program.clone(),
+        config: pipeline.yaml(&bench.group()),
+        partitions: load.ends().len(),
+        stack: &bench.stack,
+    })
+    .await?;
+    complete(load, run)
+}

@@ -1,0 +1,93 @@
+//! Documents in Elasticsearch: the program beside a bare bulk client on the same rows.
+
+use anyhow::{Result, bail};
+
+use super::{complete, peer};
+use crate::bench::Bench;
+use crate::config::{Pipeline, Sink};
+use crate::load::{Last, Load};
+use crate::program::{self, Launch};
+use crate::run::Run;
+use crate::series::{Contestant, Series, in_turns};
+use crate::stores::bare;
+use crate::stores::elasticsearch::{BATCH, Found, INDEX, bodies};
+
+/// The main scenario.
+pub(crate) const DISTINCT: &str = "Elasticsearch, distinct keys";
+/// Each key three times.
+pub(crate) const THRICE: &str = "Elasticsearch, keys three times";
+/// Each key thirty times.
+pub(crate) const THIRTY: &str = "Elasticsearch, keys thirty times";
+
+/// The bare client's index.
+const BARE_INDEX: &str = "bare";
+
+/// Runs it on every kind of topic.
+pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
+    use Contestant::{Again, Bare, Peer, Program};
+    let peer = peer::install(bench).await;
+    let mut all = Vec::new();
+    for (name, shape, contestants) in [
+        (
+            DISTINCT,
+            bench.distinct(),
+            &[Bare, Program, Again, Peer][..],
+        ),
+        (
+            "Elasticsearch, distinct keys, 12 partitions",
+            bench.twelve(),
+            &[Program],
+        ),
+        (THRICE, bench.thrice(), &[Bare, Program]),
+        (THIRTY, bench.thirty(), &[Bare, Program]),
+    ] {
+        let load = bench.load(shape).await?;
+        let writes = load.writes(BATCH);
+        // The first run on a fresh server would be slower than all others. What is wrong with it is
+        // wrong with the runs that count as well, and said there.
+        if all.is_empty() {
+            with_bare_client(bench, &load, &writes).await.ok();
+        }
+        let rounds = bench.sizes.rounds;
+        let series = in_turns(name, contestants, rounds, async |who| match who {
+            Bare => with_bare_client(bench, &load, &writes).await,
+            Peer => match &peer {
+                Ok(python) => peer::run(bench, python, &load).await,
+                Err(error) => bail!("it cannot be installed: {error:#}"),
+            },
+            _ => with_program(bench, &load).await,
+        });
+        all.extend(series.await);
+    }
+    Ok(all)
+}
+
+/// One run of the program over a topic.
+pub(crate) async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {
+    bench.search.delete(INDEX).await?;
+    let pipeline = Pipeline {
+        sinks: &[Sink::Search],
+        ..bench.pipeline(load.shape)
+    };
+    let run = program::run(Launch {
+        program: bench.program.clone(),
+        config: pipeline.yaml(&bench.group()),
+        partitions: load.ends().len(),
+        stack: &bench.stack,
+    })
+    .await?;
+    bench.search.compare(INDEX, load, Found::Exact).await?;
+    bench.search.delete(INDEX).await?;
+    complete(load, run)
+}
+
+async fn with_bare_client(bench: &Bench, load: &Load, writes: &[Last]) -> Result<Run> {
+    bench.search.delete(BARE_INDEX).await?;
+    bench.search.create(BARE_INDEX).await?;
+    let bodies = bodies(load, writes);
+    let work = bench.search.write(BARE_INDEX, bodies);
+    let run = bare(&bench.stack, (load.len(), writes.len()), work).await?;
+    bench.search.compare(BARE_INDEX, load, Found::Exact).await?;
+    bench.search.delete(BARE_INDEX).await?;
+    Ok(run)
+}

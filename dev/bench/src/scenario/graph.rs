@@ -1,0 +1,83 @@
+//! Nodes and relationships in Neo4j: the program beside a bare client on the same rows.
+
+use anyhow::Result;
+
+use super::complete;
+use crate::bench::Bench;
+use crate::config::{Pipeline, Sink};
+use crate::load::{Load, Shape};
+use crate::program::{self, Launch};
+use crate::rows::{Rows, Table};
+use crate::run::Run;
+use crate::series::{Contestant, Series, in_turns};
+use crate::stores::bare;
+use crate::stores::neo4j::BATCH;
+
+/// Products.
+pub(crate) const NODES: &str = "Neo4j, nodes";
+/// Order items.
+pub(crate) const RELATIONSHIPS: &str = "Neo4j, relationships";
+
+/// Once for products, which are nodes, and once for order items, which are relationships.
+pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
+    use Contestant::{Bare, Program};
+    let mut all = Vec::new();
+    for (name, shape) in [(NODES, bench.few()), (RELATIONSHIPS, bench.items())] {
+        let load = bench.load(shape).await?;
+        let writes = load.writes(BATCH);
+        // A statement's plan is made once, and the first transactions of a server are slow.
+        if all.is_empty() {
+            bench.database.prepare(&load).await?;
+            bench.database.write(&load, &writes).await.ok();
+        }
+        let rounds = bench.sizes.rounds;
+        let series = in_turns(name, &[Bare, Program], rounds, async |who| {
+            bench.database.prepare(&load).await?;
+            let run = match who {
+                Bare => {
+                    // The driver's futures are large.
+                    let work = Box::pin(bench.database.write(&load, &writes));
+                    bare(&bench.stack, (load.len(), writes.len()), work).await?
+                }
+                _ => with_program(bench, &load).await?,
+            };
+            bench.database.compare(&load).await?;
+            Ok(run)
+        });
+        all.extend(series.await);
+    }
+    Ok(all)
+}
+
+async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {
+    let pipeline = Pipeline {
+        sinks: &[Sink::Graph],
+        ..bench.pipeline(load.shape)
+    };
+    let run = program::run(Launch {
+        program: bench.program.clone(),
+        config: pipeline.yaml(&bench.group()),
+        partitions: load.ends().len(),
+        stack: &bench.stack,
+    })
+    .await?;
+    complete(load, run)
+}
+
+impl Bench {
+    /// Products for stores that take their time.
+    pub(crate) fn few(&self) -> Shape {
+        Shape::products("bench-few", self.sizes.seed, self.sizes.events(80_000))
+    }
+
+    /// Order items.
+    fn items(&self) -> Shape {
+        let shape = Shape::products("bench-items", self.sizes.seed, self.sizes.events(80_000));
+        let rows = Rows {
+            table: Table::Items,
+            text: 500,
+            ..shape.rows
+        };
+        Shape { rows, ..shape }
+    }
+}

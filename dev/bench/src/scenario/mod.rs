@@ -1,0 +1,89 @@
+//! One file for each question that is asked.
+
+pub(crate) mod cache;
+pub(crate) mod documents;
+pub(crate) mod graph;
+pub(crate) mod latency;
+pub(crate) mod memory;
+pub(crate) mod null;
+mod peer;
+pub(crate) mod together;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::bench::Bench;
+use crate::load::Load;
+use crate::report::Findings;
+use crate::run::Run;
+use crate::series::{Contestant, Series};
+
+/// Asks every question whose name is in `only`, or all. One that cannot be answered does not keep the
+/// others from being asked.
+pub(crate) async fn all(bench: &Bench, only: &[String], machine: Vec<String>) -> Findings {
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
+    let mut findings = Findings {
+        machine,
+        sizes: bench.sizes,
+        all: Vec::new(),
+        latency: None,
+        failed: Vec::new(),
+    };
+    for name in [
+        "null",
+        "elasticsearch",
+        "redis",
+        "neo4j",
+        "together",
+        "memory",
+    ] {
+        if !wanted(name) {
+            continue;
+        }
+        println!("{name}");
+        match series(bench, name).await {
+            Ok(series) => findings.all.extend(series),
+            Err(error) => findings.failed.push(format!("{name}: {error:#}")),
+        }
+    }
+    if wanted("latency") {
+        println!("latency");
+        let latency = delays(bench, &findings).await;
+        findings.latency = Some(latency.map_err(|error| format!("{error:#}")));
+    }
+    findings
+}
+
+async fn series(bench: &Bench, name: &str) -> Result<Vec<Series>> {
+    match name {
+        "null" => null::run(bench).await,
+        "elasticsearch" => documents::run(bench).await,
+        "redis" => cache::run(bench).await,
+        "neo4j" => graph::run(bench).await,
+        "together" => together::run(bench).await,
+        _ => memory::run(bench).await,
+    }
+}
+
+/// Half of the load is half of what was measured before.
+async fn delays(bench: &Bench, findings: &Findings) -> Result<latency::Latency> {
+    let full = findings.spread(
+        documents::DISTINCT,
+        Contestant::Program,
+        Run::events_per_second,
+    );
+    let full = full
+        .ok()
+        .context("half load is unknown: the scenario elasticsearch was not run")?;
+    latency::run(bench, full.0.median).await
+}
+
+/// A run counts only if it consumed every record of the topic.
+fn complete(load: &Load, run: Run) -> Result<Run> {
+    ensure!(
+        run.events == load.len(),
+        "{} records were consumed, and the topic has {}",
+        run.events,
+        load.len()
+    );
+    Ok(run)
+}

@@ -1,0 +1,213 @@
+//! Neo4j: an empty graph, a bare client that merges rows by one statement, and the comparison.
+//!
+//! The bare client guards by `_v` as the program does, and knows neither tombstones nor stubs nor
+//! relationships that move.
+
+use anyhow::{Context, Result, ensure};
+use neo4rs::{BoltList, BoltMap, BoltType, ConfigBuilder, Graph, Query, query};
+
+use crate::load::{Last, Load};
+use crate::rows::{SOLD, Table};
+
+/// Rows of one transaction; the program's default.
+pub(crate) const BATCH: usize = 2000;
+/// Nodes that are deleted at once when the graph is emptied.
+const WIPED: i64 = 10_000;
+
+const CONSTRAINTS: [&str; 3] = [
+    "CREATE CONSTRAINT IF NOT EXISTS FOR (n:Product) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT IF NOT EXISTS FOR (n:Order) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT IF NOT EXISTS FOR ()-[r:CONTAINS]-() REQUIRE r._key IS UNIQUE",
+];
+
+/// The server.
+pub(crate) struct Database {
+    graph: Graph,
+}
+
+impl Database {
+    /// The server at this address.
+    pub(crate) fn new(uri: &str, user: &str, password: &str) -> Result<Self> {
+        let config = ConfigBuilder::default()
+            .uri(uri)
+            .user(user)
+            .password(password)
+            .fetch_size(4096)
+            .build()?;
+        Ok(Self {
+            graph: Graph::connect(config)?,
+        })
+    }
+
+    /// Empties the graph and makes what all rows of the load refer to.
+    pub(crate) async fn prepare(&self, load: &Load) -> Result<()> {
+        let text = format!("MATCH (n) WITH n LIMIT {WIPED} DETACH DELETE n RETURN count(*) AS n");
+        while self.number(query(&text)).await? > 0 {}
+        for constraint in CONSTRAINTS {
+            self.run(query(constraint)).await?;
+        }
+        if load.shape.rows.table == Table::Items {
+            let orders = i64::from(load.shape.events / 3 + 1);
+            for (label, count) in [("Order", orders), ("Product", i64::from(SOLD))] {
+                let text =
+                    format!("UNWIND range(1, $count) AS id CREATE (:{label} {{id: id, _v: 0}})");
+                self.run(query(&text).param("count", count)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes rows, one transaction after another.
+    pub(crate) async fn write(&self, load: &Load, writes: &[Last]) -> Result<()> {
+        let [upsert, delete] = statements(load.shape.rows.table);
+        for batch in writes.chunks(BATCH) {
+            let (gone, there): (Vec<&Last>, Vec<_>) = batch.iter().partition(|it| it.deleted);
+            let mut transaction = self.graph.start_txn().await?;
+            for (text, rows) in [(upsert, there), (delete, gone)] {
+                if rows.is_empty() {
+                    continue;
+                }
+                let value = rows.into_iter().map(|it| parameter(load, it)).collect();
+                let rows = BoltType::List(BoltList { value });
+                transaction.run(query(text).param("rows", rows)).await?;
+            }
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Compares every node or relationship of the load's table with what the load leaves.
+    pub(crate) async fn compare(&self, load: &Load) -> Result<()> {
+        let text = match load.shape.rows.table {
+            Table::Products => {
+                "MATCH (n:Product) RETURN toString(n.id) AS key, n.name + ' ' + n.price AS value, \
+                 n._v AS version"
+            }
+            Table::Items => {
+                "MATCH (a:Order)-[r:CONTAINS]->(b:Product) RETURN a.id + ' ' + b.id AS key, \
+                 toString(r.quantity) AS value, r._v AS version"
+            }
+        };
+        let mut found: Vec<(String, String, i64)> = self.rows(text).await?;
+        let expected = load.last().into_iter().filter(|it| !it.deleted);
+        let mut expected: Vec<_> = expected.map(|it| entity(load, &it)).collect();
+        found.sort();
+        expected.sort();
+        let differs = found
+            .iter()
+            .zip(&expected)
+            .find(|(found, expected)| found != expected);
+        ensure!(differs.is_none(), "found and expected differ: {differs:?}");
+        ensure!(
+            found.len() == expected.len(),
+            "{} were found and {} expected",
+            found.len(),
+            expected.len()
+        );
+        Ok(())
+    }
+
+    async fn rows(&self, text: &str) -> Result<Vec<(String, String, i64)>> {
+        let mut transaction = self.graph.start_txn().await?;
+        let mut rows = transaction.execute(query(text)).await?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next(transaction.handle()).await? {
+            all.push((row.get("key")?, row.get("value")?, row.get("version")?));
+        }
+        transaction.commit().await?;
+        Ok(all)
+    }
+
+    async fn number(&self, query: Query) -> Result<i64> {
+        let mut transaction = self.graph.start_txn().await?;
+        let mut rows = transaction.execute(query).await?;
+        let row = rows.next(transaction.handle()).await?.context("a row")?;
+        let number = row.get("n")?;
+        transaction.commit().await?;
+        Ok(number)
+    }
+
+    async fn run(&self, query: Query) -> Result<()> {
+        let mut transaction = self.graph.start_txn().await?;
+        transaction.run(query).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// How a table's rows are written and deleted.
+const fn statements(table: Table) -> [&'static str; 2] {
+    match table {
+        Table::Products => [
+            "UNWIND $rows AS r MERGE (n:Product {id: r.id}) \
+             WITH n, r WHERE coalesce(n._v, -1) <= r.v SET n += r.set, n._v = r.v",
+            "UNWIND $rows AS r MATCH (n:Product {id: r.id}) WHERE n._v <= r.v DETACH DELETE n",
+        ],
+        Table::Items => [
+            "UNWIND $rows AS r MERGE (a:Order {id: r.a}) MERGE (b:Product {id: r.b}) \
+             MERGE (a)-[x:CONTAINS {_key: r.key}]->(b) \
+             WITH x, r WHERE coalesce(x._v, -1) <= r.v SET x += r.set, x._v = r.v",
+            "UNWIND $rows AS r MATCH ()-[x:CONTAINS {_key: r.key}]->() WHERE x._v <= r.v DELETE x",
+        ],
+    }
+}
+
+/// A row as the statements take it.
+fn parameter(load: &Load, last: &Last) -> BoltType {
+    let rows = load.shape.rows;
+    let version = ("v", last.version.into());
+    match rows.table {
+        Table::Products => {
+            let product = rows.product(last.key, last.revision);
+            let set = [
+                ("name", product.name().into()),
+                ("price", product.price().into()),
+            ];
+            map([
+                ("id", i64::from(last.key).into()),
+                version,
+                ("set", map(set)),
+            ])
+        }
+        Table::Items => {
+            let item = rows.item(last.key, last.revision);
+            let (order, product) = (item.order_id, item.product_id);
+            map([
+                ("a", i64::from(order).into()),
+                ("b", i64::from(product).into()),
+                ("key", format!("contains[{order},{product}]").into()),
+                version,
+                ("set", map([("quantity", i64::from(item.quantity).into())])),
+            ])
+        }
+    }
+}
+
+fn map<const N: usize>(pairs: [(&str, BoltType); N]) -> BoltType {
+    let mut map = BoltMap::default();
+    for (name, value) in pairs {
+        map.put(name.into(), value);
+    }
+    BoltType::Map(map)
+}
+
+/// Key, value and version of a row's node or relationship, as the comparison asks for them.
+fn entity(load: &Load, last: &Last) -> (String, String, i64) {
+    let rows = load.shape.rows;
+    let (key, value) = match rows.table {
+        Table::Products => {
+            let product = rows.product(last.key, last.revision);
+            (
+                last.key.to_string(),
+                format!("{} {}", product.name(), product.price()),
+            )
+        }
+        Table::Items => {
+            let item = rows.item(last.key, last.revision);
+            (
+                format!("{} {}", item.order_id, item.product_id),
+                item.quantity.to_string(),
+            )
+        }
+    };
+    (key, value, last.version)
+}

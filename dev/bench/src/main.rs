@@ -35,7 +35,8 @@ struct Arguments {
     /// The same seed makes the same rows in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only these scenarios: null, elasticsearch, redis, neo4j, together, memory, latency.
+    /// Only these scenarios: null, elasticsearch, redis, neo4j, together, memory, latency;
+    /// and scale, which is asked for by its name alone.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Runs of each contestant.

@@ -7,6 +7,7 @@ pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod null;
 mod peer;
+mod scale;
 pub(crate) mod together;
 
 use anyhow::{Context, Result, ensure};
@@ -20,7 +21,9 @@ use crate::series::{Contestant, Series};
 /// Asks every question whose name is in `only`, or all. One that cannot be answered does not keep the
 /// others from being asked.
 pub(crate) async fn all(bench: &Bench, only: &[String], machine: Vec<String>) -> Findings {
-    let wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
+    // The sweep is asked for by its name alone.
+    let asked = |name: &str| only.iter().any(|it| it == name);
+    let wanted = |name: &str| asked(name) || (only.is_empty() && name != "scale");
     let mut findings = Findings {
         machine,
         sizes: bench.sizes,
@@ -60,6 +63,7 @@ async fn series(bench: &Bench, name: &str) -> Result<Vec<Series>> {
         "redis" => cache::run(bench).await,
         "neo4j" => graph::run(bench).await,
         "together" => together::run(bench).await,
+        "scale" => scale::run(bench).await,
         _ => memory::run(bench).await,
     }
 }

@@ -11,6 +11,7 @@ async fn committed(count: i64) -> Feed {
     }
     let program = feed.run(&[]);
     feed.until_committed().await;
+    feed.until_started().await;
     program.stop().await;
     feed
 }

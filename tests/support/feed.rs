@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::kafka::{Kafka, Record};
 use super::program::{Call, Program};
 use super::redis_server::Server;
-use super::{stack, unique};
+use super::{stack, unique, until};
 
 /// Sessions are short, so that the group notices a killed member soon.
 pub(crate) const CONFIG: &str = r#"
@@ -127,6 +127,18 @@ impl Feed {
     /// Waits until the group has committed all of the topic.
     pub(crate) async fn until_committed(&self) {
         self.kafka.until_committed(&[self.topic()]).await;
+    }
+
+    /// Waits until the index's marker says that the group's first commits are there: a process that
+    /// ends before has begun, and not started.
+    pub(crate) async fn until_started(&self) {
+        let url = format!("{}/{}-items/_mapping", stack("ES_URL"), self.name);
+        until("the marker says that the group has started", async || {
+            let answer = self.http.get(&url).send().await.unwrap();
+            let mapping = answer.text().await.unwrap();
+            mapping.contains(r#""started":true"#).then_some(())
+        })
+        .await;
     }
 
     /// The dead letters, of which there must be so many at least.

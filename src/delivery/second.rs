@@ -1,12 +1,15 @@
 //! Mutations that were written and are to be written once more (D7): in the order in which they
 //! fall due, which is the order in which they came, for the delay is the same for all.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use super::buffer::Waiting;
 use super::receipts::ReceiptBook;
+use crate::projector::Mutation;
 
 /// What waits for its second write.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ impl<M> Default for Second<M> {
     }
 }
 
-impl<M> Second<M> {
+impl<M: Mutation> Second<M> {
     pub(super) fn push(&mut self, due: Instant, waiting: Waiting<M>) {
         self.queue.push_back((due, waiting));
     }
@@ -41,14 +44,26 @@ impl<M> Second<M> {
         self.hurry = hurry;
     }
 
+    /// Takes what is due, each key once: one write of a key that was written twice stands for both.
     pub(super) fn take(&mut self, now: Instant, most: usize) -> Vec<Waiting<M>> {
-        let mut taken = Vec::new();
+        let mut taken: Vec<Waiting<M>> = Vec::new();
+        let mut places: HashMap<M::Key, usize, RandomState> = HashMap::default();
         while taken.len() < most
             && let Some((_, waiting)) = self
                 .queue
                 .pop_front_if(|(due, _)| self.hurry || *due <= now)
         {
-            taken.push(waiting);
+            match places.entry(waiting.mutation.key().clone()) {
+                Entry::Vacant(place) => {
+                    place.insert(taken.len());
+                    taken.push(waiting);
+                }
+                Entry::Occupied(place) => {
+                    let first = &mut taken[*place.get()];
+                    first.mutation.merge(waiting.mutation);
+                    first.receipts.extend(waiting.receipts);
+                }
+            }
         }
         taken
     }
@@ -72,5 +87,67 @@ impl<M> Second<M> {
             }
             !orphan
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+
+    use super::*;
+    use crate::change::{ProjectionId, TableId, Version};
+    use crate::pipeline::ledger::Ledger;
+    use crate::source::{NextOffset, Partition};
+
+    struct Key(&'static str);
+
+    impl Mutation for Key {
+        type Key = &'static str;
+
+        fn key(&self) -> &&'static str {
+            &self.0
+        }
+
+        fn version(&self) -> Version {
+            Version::new(0, 0)
+        }
+
+        fn projection(&self) -> ProjectionId {
+            ProjectionId(0)
+        }
+
+        fn merge(&mut self, newer: Self) {
+            *self = newer;
+        }
+
+        fn bytes(&self) -> usize {
+            1
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_written_twice_is_written_again_once_for_both_records() {
+        let partition = Partition {
+            table: TableId(0),
+            number: 0,
+        };
+        let mut ledger = Ledger::new(partition, 1, NextOffset::given(0), None);
+        let mut book = ReceiptBook::default();
+        let mut second = Second::default();
+        let now = Instant::now();
+        for (offset, key) in (0..).zip(["a", "b", "a"]) {
+            let ack = ledger.track(offset, 0, 1, 1).unwrap().next().unwrap();
+            let waiting = Waiting {
+                mutation: Key(key),
+                receipts: smallvec![book.open(ack, 0, 1)],
+            };
+            second.push(now, waiting);
+        }
+        let taken = second.take(now, 10);
+        let taken: Vec<_> = taken
+            .iter()
+            .map(|it| (it.mutation.0, it.receipts.len()))
+            .collect();
+        assert_eq!(taken, [("a", 2), ("b", 1)]);
     }
 }

@@ -338,4 +338,18 @@ mod tests {
         assert!(error.message.contains("left to right"), "{error:?}");
         assert!(path("(:User)").is_err() && path("(:A {!id})-[:T]->(:B)").is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_pattern_or_a_mistake_at_a_place_in_it(
+            text in r"(\(|\)|\{|\}|:|!|,|-|-\[|\]->|`|a|B c| |\PC){0,24}",
+        ) {
+            let length = text.chars().count();
+            let mistakes = [node(&text).err(), relationship(&text).err(), path(&text).err()];
+            for mistake in mistakes.into_iter().flatten() {
+                proptest::prop_assert!(mistake.offset <= length, "{mistake:?}");
+                proptest::prop_assert!(!mistake.message.is_empty());
+            }
+        }
+    }
 }

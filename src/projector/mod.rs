@@ -6,6 +6,8 @@
 pub mod cache;
 pub mod document;
 pub mod graph;
+#[cfg(test)]
+mod tests;
 
 use std::hash::Hash;
 

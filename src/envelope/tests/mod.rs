@@ -1,6 +1,7 @@
 //! Records as a pipeline gives them, by hand: what each becomes.
 
 mod arbitrary;
+mod hostile;
 mod moves;
 
 use super::*;

@@ -11,5 +11,6 @@ mod faults;
 mod mock_cluster;
 mod neo4j;
 mod redis;
+mod simulation;
 mod support;
 mod types;

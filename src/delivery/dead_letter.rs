@@ -118,7 +118,7 @@ impl DeadLetters {
     }
 
     /// Writes to a grave of this name.
-    pub(crate) fn into_grave(
+    pub fn into_grave(
         pipeline: &str,
         tables: Arc<[Table]>,
         (topic, grave): (&str, impl Grave),

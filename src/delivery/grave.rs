@@ -17,15 +17,18 @@ pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One record for the dead-letter topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Remains {
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) value: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+pub struct Remains {
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// Why a dead letter was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unburied {
+pub enum Unburied {
     /// The topic takes no records of this size, ever.
     TooLarge,
     /// Not now.
@@ -33,7 +36,7 @@ pub(crate) enum Unburied {
 }
 
 /// Where dead letters go: a topic, or a test's list.
-pub(crate) trait Grave: Send + Sync + 'static {
+pub trait Grave: Send + Sync + 'static {
     /// Comes back when the record is safe, or with the reason why it is not.
     fn take(&self, remains: Remains) -> BoxFuture<'_, Result<(), Unburied>>;
 }

@@ -7,7 +7,7 @@ pub mod attempt;
 pub mod backoff;
 pub mod buffer;
 pub mod dead_letter;
-pub(crate) mod grave;
+pub mod grave;
 mod isolate;
 pub mod observer;
 pub mod receipts;

@@ -56,7 +56,7 @@ struct Request {
 }
 
 /// Where records are read again: Kafka, or a test's log.
-pub(crate) trait Originals: Send + Sync + 'static {
+pub trait Originals: Send + Sync + 'static {
     /// What [`Reader::read`] promises.
     fn read(&self, partition: Partition, offset: i64) -> BoxFuture<'_, Result<Original, String>>;
 }
@@ -77,7 +77,7 @@ impl Reader {
     }
 
     /// A reader of something that stands in for Kafka.
-    pub(crate) fn of(originals: impl Originals) -> Self {
+    pub fn of(originals: impl Originals) -> Self {
         Self(Arc::new(originals))
     }
 

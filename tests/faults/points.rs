@@ -12,7 +12,7 @@ use crate::support::{stack, until};
 /// Besides documents and keys, each row is a node; the label is the test's own.
 const GRAPH: &str = r#"  graph: {type: neo4j, uri: "${NEO4J_URI}", username: neo4j, password: {env: NEO4J_PASSWORD}, create_constraints: true}
 projections:
-  - {name: item-node, sink: graph, from: items, node: "(:${NAME} {!id, name})"}
+  - {name: "${NAME}-node", sink: graph, from: items, node: "(:${NAME} {!id, name})"}
 "#;
 
 /// A feed with a graph, and a connection to that.
@@ -42,14 +42,17 @@ async fn until_nodes_are_rows(feed: &Feed, graph: &Graph, table: &Table) {
     .await;
 }
 
-/// Leaves neither nodes nor constraints behind.
+/// Leaves neither nodes nor constraints nor the marker behind.
 async fn clean_up(feed: &Feed, graph: &Graph) {
     let label = &feed.name;
     let find =
         "SHOW CONSTRAINTS YIELD name, labelsOrTypes WHERE $label IN labelsOrTypes RETURN name";
     let find = query(find).param("label", label.as_str());
     let mut rows = graph.execute(find).await.unwrap();
-    let mut statements = vec![format!("MATCH (n:{label}) DELETE n")];
+    let mut statements = vec![
+        format!("MATCH (n:{label}) DELETE n"),
+        format!("MATCH (n:_DistributaryMarker {{projection: '{label}-node'}}) DELETE n"),
+    ];
     while let Some(row) = rows.next().await.unwrap() {
         let name: String = row.get("name").unwrap();
         statements.push(format!("DROP CONSTRAINT `{name}`"));

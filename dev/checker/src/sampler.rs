@@ -3,11 +3,14 @@
 //! A document or node may disappear; when it comes back it must carry a higher version than the last
 //! one seen, because its delete had a version in between. A store that cannot be asked is skipped:
 //! faults are the fault run's business, not the sampler's.
+//!
+//! Elasticsearch forgets its deletes when it restarts, and what is replayed then may bring a row back
+//! until its delete is replayed, too. So documents are watched anew from each restart on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use neo4rs::query;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,6 +22,8 @@ use crate::targets::Stores;
 const FRESH: i64 = 40;
 /// Keys of each index and label that are watched at most.
 const WATCHED: usize = 500;
+/// Tables with an index of the same name.
+const INDICES: [&str; 2] = ["products", "orders"];
 
 /// A version that went backwards.
 #[derive(Debug, Clone, Serialize)]
@@ -60,6 +65,8 @@ struct Seen {
 #[derive(Debug, Default)]
 pub struct Sampler {
     seen: HashMap<&'static str, HashMap<i64, Seen>>,
+    /// When Elasticsearch was started, in milliseconds since the Unix epoch.
+    started: Option<u64>,
     samples: u64,
     regressions: Vec<Regression>,
 }
@@ -70,9 +77,11 @@ impl Sampler {
     /// # Errors
     /// Where Postgres cannot be asked. A store that cannot be asked is left out.
     pub async fn sample(&mut self, stores: &Stores) -> Result<()> {
-        for table in ["products", "orders"] {
+        for table in INDICES {
             let keys = self.keys(stores, table, table).await?;
-            if let Ok(versions) = document_versions(stores, table, &keys).await {
+            let versions = document_versions(stores, table, &keys).await;
+            if let (Ok(versions), Ok(started)) = (versions, started(stores).await) {
+                self.begin_anew_after_restart(started);
                 self.observe(table, &keys, &versions);
             }
         }
@@ -108,6 +117,12 @@ impl Sampler {
             keys.extend(seen.keys());
         }
         Ok(keys.into_iter().collect())
+    }
+
+    fn begin_anew_after_restart(&mut self, started: u64) {
+        if self.started.replace(started) != Some(started) {
+            self.seen.retain(|name, _| !INDICES.contains(name));
+        }
     }
 
     fn observe(&mut self, name: &'static str, keys: &[i64], versions: &HashMap<i64, i64>) {
@@ -193,6 +208,17 @@ async fn document_versions(
     Ok(versions.collect())
 }
 
+/// When the one node of Elasticsearch was started, in milliseconds since the Unix epoch.
+async fn started(stores: &Stores) -> Result<u64> {
+    let url = &stores.targets.es_url;
+    let request = stores.http.get(format!("{url}/_nodes/jvm"));
+    let answer: serde_json::Value = request.send().await?.error_for_status()?.json().await?;
+    let nodes = answer["nodes"].as_object();
+    let times = nodes.into_iter().flatten();
+    let times = times.filter_map(|(_, node)| node["jvm"]["start_time_in_millis"].as_u64());
+    times.max().context("no node says when it was started")
+}
+
 /// A stub counts as absent: its row is not there.
 async fn node_versions(stores: &Stores, label: &str, keys: &[i64]) -> Result<HashMap<i64, i64>> {
     let label = format!("{}{label}", stores.targets.label_prefix);
@@ -246,6 +272,23 @@ mod tests {
     fn a_deleted_key_that_returns_with_its_old_version_was_resurrected() {
         assert_eq!(regressions(&[Some(5), None, Some(5)]), 1);
         assert_eq!(regressions(&[Some(5), None, Some(4)]), 1);
+    }
+
+    #[test]
+    fn a_restart_of_elasticsearch_lets_documents_return_and_nodes_not() {
+        let mut sampler = Sampler::default();
+        let mut show = |started, name, version: Option<i64>| {
+            sampler.begin_anew_after_restart(started);
+            sampler.observe(name, &[1], &version.iter().map(|&it| (1, it)).collect());
+            sampler.regressions().len()
+        };
+        for version in [Some(5), None] {
+            show(1, "products", version);
+            show(1, "Product", version);
+        }
+        assert_eq!(show(2, "products", Some(4)), 0);
+        assert_eq!(show(2, "Product", Some(4)), 1);
+        assert_eq!(show(2, "products", Some(3)), 2, "since then, neither");
     }
 
     #[test]

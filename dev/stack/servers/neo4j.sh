@@ -29,8 +29,8 @@ server.bolt.enabled=true
 server.http.enabled=false
 server.https.enabled=false
 server.memory.pagecache.size=128m
-# A client frozen in the middle of a transaction must not hold its locks for ever, but lose them before its session ends.
-db.transaction.timeout=30s
+# A client frozen in the middle of a transaction must not hold its locks for ever.
+db.transaction.timeout=60s
 db.tx_log.rotation.retention_policy=100M size
 dbms.usage_report.enabled=false
 EOF

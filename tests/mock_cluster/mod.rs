@@ -135,6 +135,15 @@ impl Member {
         .await
     }
 
+    /// Waits until it is to give partitions up.
+    async fn revoking(&mut self) -> Vec<Partition> {
+        self.until("a revoke", |event| match event {
+            SourceEvent::Revoking(partitions) => Some(partitions),
+            _ => None,
+        })
+        .await
+    }
+
     /// Waits until so many records have come.
     async fn records(&mut self, count: usize) -> Vec<source::Record> {
         let mut all = vec![];
@@ -220,12 +229,7 @@ async fn a_rebalance_commits_before_the_next_owner_begins_and_that_one_goes_on_f
     assert_eq!(first.assigned().await.len(), 2);
     first.records(10).await;
     let mut second = cluster.join();
-    let given_up = first
-        .until("a revoke", |event| match event {
-            SourceEvent::Revoking(partitions) => Some(partitions),
-            _ => None,
-        })
-        .await;
+    let given_up = first.revoking().await;
     assert_eq!(given_up.len(), 1, "the other partition goes on");
     let number = given_up[0].number;
     // What was stored on the way must not come after the commit of the revoke.
@@ -252,12 +256,7 @@ async fn a_watermark_that_comes_after_its_partition_was_given_up_is_never_commit
     let mut first = cluster.join();
     first.records(10).await;
     let mut second = cluster.join();
-    let given_up = first
-        .until("a revoke", |event| match event {
-            SourceEvent::Revoking(partitions) => Some(partitions),
-            _ => None,
-        })
-        .await;
+    let given_up = first.revoking().await;
     let number = given_up[0].number;
     first.tell(SourceCommand::Release(vec![next(number, 3, 2)]));
     assert_eq!(second.assigned().await[0].start.get(), 3);
@@ -332,11 +331,7 @@ async fn a_stop_right_after_partitions_were_given_up_leaves_the_group() {
     let mut first = cluster.join();
     assert_eq!(first.assigned().await.len(), 2);
     let second = cluster.join();
-    first
-        .until("a revoke", |event| {
-            matches!(event, SourceEvent::Revoking(_)).then_some(())
-        })
-        .await;
+    first.revoking().await;
     // The group answers by an assignment of nothing, which meets the stop.
     first.tell(SourceCommand::Release(vec![]));
     first.stop(vec![]).await;

@@ -3,6 +3,8 @@
 .PHONY: help stack-up stack-down stack-reset stack-status connector demo chaos bench test
 
 STACK := dev/stack/stack
+# What was built is run from here: `cargo run` would build the dependencies again, for another choice of packages.
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,16 +26,15 @@ connector: ## register connectors/ecommerce.json and wait until it runs
 
 demo: stack-up ## watch Postgres' changes arrive in the three stores, compared field by field; SEED=n, CHANGES=n
 	@cargo build --quiet --release --package distributary --package demo
-	@set -a && . .stack/env && set +a && cargo run --quiet --release --package demo -- --seed $(or $(SEED),1) --changes $(or $(CHANGES),3000)
+	@set -a && . .stack/env && set +a && $(RELEASE)/demo --seed $(or $(SEED),1) --changes $(or $(CHANGES),3000)
 
 chaos: ## deal faults to the program and a stack of its own, then compare everything; SEED=n, DURATION=3m, RATE=n changes a second
 	@cargo build --quiet --release --package distributary --package chaos
-	@cargo run --quiet --release --package chaos -- --seed $(or $(SEED),1) --duration $(or $(DURATION),3m) --rate $(or $(RATE),40)
+	@$(RELEASE)/chaos --seed $(or $(SEED),1) --duration $(or $(DURATION),3m) --rate $(or $(RATE),40)
 
 bench: ## measure the program beside bare clients and a peer on a stack of its own, write BENCHMARKS.md; QUICK=1, ROUNDS=n, SEED=n, ONLY=names
-	@cargo build --quiet --release --package distributary --package bench
-	@cargo build --quiet --release --package distributary --example null
-	@cargo run --quiet --release --package bench -- --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+	@cargo build --quiet --release --package distributary --package bench --bins --example null
+	@$(RELEASE)/bench --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`
 	@dev/test

@@ -1,41 +1,13 @@
-//! The building blocks of the one-pass parse: borrowed field names, raw values, and the columns of
-//! an object as positions in the record's text.
+//! The columns of an object as positions in the record's text.
 //!
 //! Nothing is copied. The surprising fact: a column is found by comparing names in the order of
 //! the last row, which almost always matches, so no map is ever built.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::sync::Arc;
 
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use crate::change::{Cell, Shape};
-
-/// A field name, borrowed unless it has escapes.
-pub(super) struct Name<'de>(pub(super) Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
-    }
-}
+use super::scan::{Malformed, Scanner};
+use super::shapes::Known;
+use crate::change::Cell;
 
 /// The text of a JSON string without escapes; `None` for anything else.
 pub(super) fn plain_str(raw: &str) -> Option<&str> {
@@ -56,62 +28,53 @@ pub(super) struct Columns {
     pub(super) names: Option<Vec<String>>,
 }
 
-/// Reads an object (or null) into [`Columns`].
-pub(super) struct ColumnsSeed<'a> {
-    /// The text that is parsed.
+/// What the columns of an object are read with.
+pub(super) struct ColumnsReader<'a> {
+    /// The record's text, of which the object is a part.
     pub(super) text: &'a str,
-    /// The names of the last such object.
-    pub(super) expected: &'a Shape,
+    /// The columns of the last such object.
+    pub(super) expected: &'a Arc<Known>,
 }
 
-impl<'de> DeserializeSeed<'de> for ColumnsSeed<'_> {
-    type Value = Option<Columns>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_option(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ColumnsSeed<'_> {
-    type Value = Option<Columns>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of columns")
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut expected = self.expected.names();
+impl ColumnsReader<'_> {
+    /// Reads an object; none for `null`.
+    pub(super) fn read(&self, scanner: &mut Scanner<'_>) -> Result<Option<Columns>, Malformed> {
+        if scanner.null() {
+            return Ok(None);
+        }
+        let mut expected = self.expected.labels.iter();
         let mut columns = Columns {
-            cells: Vec::with_capacity(self.expected.len()),
+            cells: Vec::with_capacity(expected.len()),
             names: None,
         };
-        while let Some(Name(name)) = map.next_key()? {
-            match &mut columns.names {
-                Some(names) => names.push(name.into_owned()),
-                None if expected.next() == Some(&*name) => {}
-                None => {
-                    let seen = self.expected.names().take(columns.cells.len());
-                    let mut names: Vec<String> = seen.map(str::to_owned).collect();
-                    names.push(name.into_owned());
-                    columns.names = Some(names);
-                }
+        let mut more = scanner.open()?;
+        while more {
+            let label = expected.next().filter(|_| columns.names.is_none());
+            if !label.is_some_and(|label| scanner.label(label)) {
+                let name = scanner.name()?.into_owned();
+                self.name(&mut columns, name);
             }
-            let value = map.next_value::<&RawValue>()?.get();
+            let value = scanner.value()?;
             let start = offset_in(self.text, value);
             columns.cells.push(Cell::new(start, start + value.len()));
+            more = scanner.another()?;
         }
-        if columns.names.is_none() && expected.len() > 0 {
-            let seen = self.expected.names().take(columns.cells.len());
-            columns.names = Some(seen.map(str::to_owned).collect());
+        if columns.names.is_none() && columns.cells.len() < self.expected.labels.len() {
+            columns.names = Some(self.first(columns.cells.len()));
         }
         Ok(Some(columns))
+    }
+
+    /// The next column has a name that was not expected, or is not written as expected.
+    fn name(&self, columns: &mut Columns, name: String) {
+        let before = columns.cells.len();
+        let names = columns.names.get_or_insert_with(|| self.first(before));
+        names.push(name);
+    }
+
+    /// The expected names of the first columns.
+    fn first(&self, columns: usize) -> Vec<String> {
+        let names = self.expected.shape.names().take(columns);
+        names.map(str::to_owned).collect()
     }
 }

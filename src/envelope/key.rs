@@ -5,16 +5,15 @@
 
 use std::sync::Arc;
 
-use serde::de::DeserializeSeed;
-
 use super::error::{DecodeError, Part};
-use super::fields::{Columns, ColumnsSeed};
+use super::fields::{Columns, ColumnsReader};
 use super::json::has_lone_surrogate;
 use super::rows::Image;
+use super::scan::{Malformed, Scanner, syntax_error};
 use super::schema::Schemas;
 use super::shapes::{Known, refuse_duplicates};
-use super::{TableName, parse, text};
-use crate::change::{Row, Shape};
+use super::{TableName, text};
+use crate::change::Row;
 
 /// What Debezium's `ByLogicalTableRouter` adds to keys; no column.
 const PHYSICAL_TABLE: &str = "__dbz__physicalTableIdentifier";
@@ -24,7 +23,7 @@ pub(super) struct KeyReader {
     /// The configured key columns.
     known: Arc<Known>,
     /// The fields of the last record key, in its order.
-    expected: Shape,
+    expected: Arc<Known>,
     /// For each key column the position among those fields.
     positions: Vec<usize>,
     schemas: Schemas,
@@ -34,13 +33,10 @@ pub(super) struct KeyReader {
 
 impl KeyReader {
     pub(super) fn new(columns: &[String]) -> Self {
-        let shape = Arc::new(Shape::new(columns.iter().map(String::as_str)));
+        let known = Arc::new(Known::new(columns, |_| false));
         Self {
-            known: Arc::new(Known {
-                json: columns.iter().map(|_| false).collect(),
-                shape,
-            }),
-            expected: Shape::new(columns.iter().map(String::as_str)),
+            expected: Arc::clone(&known),
+            known,
             positions: (0..columns.len()).collect(),
             schemas: Schemas::default(),
             wrapped: false,
@@ -90,7 +86,7 @@ impl KeyReader {
         if let Some(names) = &columns.names {
             refuse_duplicates(names, Part::Key)?;
             self.positions = self.locate(table, names)?;
-            self.expected = Shape::new(names.iter().map(String::as_str));
+            self.expected = Arc::new(Known::new(names, |_| false));
         }
         let types = match self.wrapped {
             true => self.schemas.types(&self.known),
@@ -120,23 +116,26 @@ impl KeyReader {
         let wrong_form = || DecodeError::KeyForm {
             table: table.to_string(),
         };
-        let mut deserializer = serde_json::Deserializer::from_str(part);
-        let seed = ColumnsSeed {
+        let mut scanner = Scanner::new(part);
+        let reader = ColumnsReader {
             text: whole,
             expected: &self.expected,
         };
-        let parsed = seed
-            .deserialize(&mut deserializer)
-            .and_then(|columns| deserializer.end().map(|()| columns));
-        match parsed {
+        let read = reader.read(&mut scanner);
+        match read.and_then(|columns| scanner.end().map(|()| columns)) {
             Ok(Some(columns)) => Ok(columns),
             Ok(None) => Err(DecodeError::NoKey {
                 table: table.to_string(),
             }),
-            Err(error) if error.is_data() || !part.trim_ascii_start().starts_with('{') => {
-                Err(wrong_form())
-            }
-            Err(error) => Err(parse::json_error(Part::Key, &error)),
+            Err(Malformed) => match syntax_error(part) {
+                Some(detail) if part.trim_ascii_start().starts_with('{') => {
+                    Err(DecodeError::Json {
+                        part: Part::Key,
+                        detail,
+                    })
+                }
+                _ => Err(wrong_form()),
+            },
         }
     }
 

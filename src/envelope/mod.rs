@@ -18,6 +18,7 @@ mod moves;
 mod parse;
 mod placeholder;
 mod rows;
+mod scan;
 mod schema;
 mod shapes;
 mod table;

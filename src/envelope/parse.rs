@@ -5,14 +5,11 @@
 //! are.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::error::{DecodeError, Part};
-use super::fields::{Columns, ColumnsSeed, Name, plain_str};
-use crate::change::Shape;
+use super::fields::{Columns, ColumnsReader, plain_str};
+use super::json::has_lone_surrogate;
+use super::scan::{Malformed, Scanner, syntax_error};
 
 /// The fields of a value that tell what it is. Raw JSON texts, unread.
 #[derive(Default)]
@@ -55,6 +52,36 @@ const FIELDS: [&str; 12] = [
 ];
 
 impl<'a> Envelope<'a> {
+    fn read(
+        scanner: &mut Scanner<'a>,
+        columns: &ColumnsReader<'_>,
+        trust_before: bool,
+    ) -> Result<Self, Problem> {
+        let mut envelope = Self::default();
+        let mut more = scanner.open()?;
+        while more {
+            let name = scanner.name()?;
+            match FIELDS.iter().position(|field| *field == name) {
+                Some(field) if envelope.seen & 1 << field != 0 => {
+                    return Err(Problem::Duplicate(FIELDS[field]));
+                }
+                Some(field) => envelope.seen |= 1 << field,
+                None => envelope.others = true,
+            }
+            match &*name {
+                "before" if trust_before => envelope.before = columns.read(scanner)?,
+                "after" => envelope.after = columns.read(scanner)?,
+                "source" => envelope.source = Source::read(scanner)?,
+                "op" => envelope.op = Some(scanner.value()?),
+                "schema" => envelope.schema = Some(scanner.value()?),
+                "payload" => envelope.payload = Some(scanner.value()?),
+                _ => drop(scanner.value()?),
+            }
+            more = scanner.another()?;
+        }
+        Ok(envelope)
+    }
+
     /// Whether the value has all of these, which are of [`FIELDS`].
     pub(super) fn has(&self, names: &[&str]) -> bool {
         let bit = |name: &&str| FIELDS.iter().position(|field| field == name);
@@ -74,41 +101,45 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Reads an envelope, which is `part` of the record's text `whole`. `before` is read only where it
-/// can be trusted (D4).
+/// Reads an envelope, which is `part` of the record's text. `before` is read only where it can be
+/// trusted (D4).
 pub(super) fn envelope<'a>(
-    (whole, part): (&'a str, &'a str),
-    expected: &Shape,
+    part: &'a str,
+    columns: &ColumnsReader<'_>,
     trust_before: bool,
 ) -> Result<Envelope<'a>, DecodeError> {
-    if part.trim_ascii() == "null" {
-        return Err(DecodeError::NotAnEnvelope(
-            "but null, which is what a flattened delete looks like",
-        ));
-    }
-    let mut problem = None;
-    let seed = EnvelopeSeed {
-        text: whole,
-        expected,
-        trust_before,
-        problem: &mut problem,
-    };
-    let mut deserializer = serde_json::Deserializer::from_str(part);
-    let parsed = seed
-        .deserialize(&mut deserializer)
-        .and_then(|envelope| deserializer.end().map(|()| envelope));
-    parsed.map_err(|error| problem.unwrap_or_else(|| json_error(Part::Value, &error)))
+    let mut scanner = Scanner::new(part);
+    let read = Envelope::read(&mut scanner, columns, trust_before);
+    let read = read.and_then(|envelope| Ok(scanner.end().map(|()| envelope)?));
+    read.map_err(|problem| match problem {
+        Problem::Duplicate(name) => DecodeError::Duplicate {
+            part: Part::Value,
+            name: name.to_owned(),
+        },
+        Problem::Malformed if part.trim_ascii() == "null" => {
+            DecodeError::NotAnEnvelope("but null, which is what a flattened delete looks like")
+        }
+        Problem::Malformed => match syntax_error(part) {
+            Some(detail) => DecodeError::Json {
+                part: Part::Value,
+                detail,
+            },
+            None if has_lone_surrogate(part) => DecodeError::LoneSurrogate(Part::Value),
+            None => DecodeError::NotAnEnvelope("a field has another type than Debezium gives it"),
+        },
+    })
 }
 
-/// The parser's complaint without a word of what it read: its messages about a value's *type*
-/// quote the value, those about syntax do not.
-pub(super) fn json_error(part: Part, error: &serde_json::Error) -> DecodeError {
-    if error.is_data() {
-        return DecodeError::NotAnEnvelope("a field has another type than Debezium gives it");
-    }
-    DecodeError::Json {
-        part,
-        detail: error.to_string(),
+/// Why a text is no envelope.
+enum Problem {
+    Malformed,
+    /// Two fields of a name of [`FIELDS`].
+    Duplicate(&'static str),
+}
+
+impl From<Malformed> for Problem {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
     }
 }
 
@@ -120,94 +151,22 @@ pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-struct EnvelopeSeed<'a, 'p> {
-    text: &'a str,
-    expected: &'p Shape,
-    trust_before: bool,
-    problem: &'p mut Option<DecodeError>,
-}
-
-impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'de, '_> {
-    type Value = Envelope<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EnvelopeSeed<'de, '_> {
-    type Value = Envelope<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an envelope")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut envelope = Envelope::default();
-        while let Some(Name(name)) = map.next_key()? {
-            let Some(field) = FIELDS.iter().position(|field| *field == name) else {
-                map.next_value::<IgnoredAny>()?;
-                envelope.others = true;
-                continue;
-            };
-            if envelope.seen & 1 << field != 0 {
-                *self.problem = Some(DecodeError::Duplicate {
-                    part: Part::Value,
-                    name: name.into_owned(),
-                });
-                return Err(de::Error::custom("duplicate field"));
-            }
-            envelope.seen |= 1 << field;
-            let columns = ColumnsSeed {
-                text: self.text,
-                expected: self.expected,
-            };
-            match FIELDS[field] {
-                "before" if self.trust_before => envelope.before = map.next_value_seed(columns)?,
-                "after" => envelope.after = map.next_value_seed(columns)?,
-                "source" => envelope.source = map.next_value_seed(SourceSeed)?,
-                "op" => envelope.op = Some(raw(&mut map)?),
-                "schema" => envelope.schema = Some(raw(&mut map)?),
-                "payload" => envelope.payload = Some(raw(&mut map)?),
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(envelope)
-    }
-}
-
-struct SourceSeed;
-
-impl<'de> DeserializeSeed<'de> for SourceSeed {
-    type Value = Source<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for SourceSeed {
-    type Value = Source<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a source block")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut source = Source::default();
-        while let Some(Name(name)) = map.next_key()? {
+impl<'a> Source<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Malformed> {
+        let mut source = Self::default();
+        let mut more = scanner.open()?;
+        while more {
+            let name = scanner.name()?;
+            let value = scanner.value()?;
             match &*name {
-                "schema" => source.schema = Some(raw(&mut map)?),
-                "table" => source.table = Some(raw(&mut map)?),
-                "ts_ms" => source.ts_ms = Some(raw(&mut map)?),
-                "txId" => source.tx_id = Some(raw(&mut map)?),
-                _ => drop(map.next_value::<IgnoredAny>()?),
+                "schema" => source.schema = Some(value),
+                "table" => source.table = Some(value),
+                "ts_ms" => source.ts_ms = Some(value),
+                "txId" => source.tx_id = Some(value),
+                _ => {}
             }
+            more = scanner.another()?;
         }
         Ok(source)
     }
-}
-
-fn raw<'de, A: MapAccess<'de>>(map: &mut A) -> Result<&'de str, A::Error> {
-    Ok(map.next_value::<&RawValue>()?.get())
 }

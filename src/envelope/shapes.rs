@@ -20,6 +20,21 @@ pub(super) struct Known {
     pub(super) shape: Arc<Shape>,
     /// For each column, whether its text becomes a JSON value.
     pub(super) json: Box<[bool]>,
+    /// For each column its name as it stands before a value: in quotes and with a colon.
+    pub(super) labels: Box<[Box<str>]>,
+}
+
+impl Known {
+    /// The shape of these columns, of which some have JSON values in their texts.
+    pub(super) fn new(names: &[String], is_json: impl Fn(&String) -> bool) -> Self {
+        // A `Value` of a string always has a JSON text.
+        let label = |name: &String| format!("{}:", serde_json::Value::from(name.as_str())).into();
+        Self {
+            shape: Arc::new(Shape::new(names.iter().map(String::as_str))),
+            json: names.iter().map(is_json).collect(),
+            labels: names.iter().map(label).collect(),
+        }
+    }
 }
 
 /// The shapes of one table.
@@ -31,10 +46,7 @@ pub(super) struct Shapes {
 impl Shapes {
     /// No rows seen yet; `json` are the columns whose text becomes a JSON value.
     pub(super) fn new(json: Vec<String>) -> Self {
-        let empty = Known {
-            shape: Arc::new(Shape::new([])),
-            json: Box::default(),
-        };
+        let empty = Known::new(&[], |_| false);
         Self {
             json,
             known: vec![Arc::new(empty)],
@@ -67,10 +79,7 @@ impl Shapes {
 
     fn learn(&self, names: &[String]) -> Result<Known, DecodeError> {
         refuse_duplicates(names, Part::Value)?;
-        Ok(Known {
-            shape: Arc::new(Shape::new(names.iter().map(String::as_str))),
-            json: names.iter().map(|name| self.json.contains(name)).collect(),
-        })
+        Ok(Known::new(names, |name| self.json.contains(name)))
     }
 }
 

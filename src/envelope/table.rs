@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::{DecodeError, Part};
-use super::fields::Columns;
+use super::fields::{Columns, ColumnsReader};
 use super::json::has_lone_surrogate;
 use super::key::KeyReader;
 use super::moves::{KeyMoves, Seen};
@@ -150,7 +150,11 @@ impl Table {
 
     fn content(&mut self, text: &str) -> Result<Content, DecodeError> {
         let expected = Arc::clone(self.shapes.expected());
-        let parse = |part| envelope((text, part), &expected.shape, self.full_identity);
+        let columns = ColumnsReader {
+            text,
+            expected: &expected,
+        };
+        let parse = |part| envelope(part, &columns, self.full_identity);
         let recognised = self.schemas.recognise(text);
         let mut envelope = parse(recognised.unwrap_or(text))?;
         let mut wrapped = recognised.is_some();

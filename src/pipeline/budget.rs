@@ -34,6 +34,12 @@ impl Budget {
         }
     }
 
+    /// Whether more than a quarter is left when so many bytes are held.
+    #[must_use]
+    pub fn has_room(&self, total: u64) -> bool {
+        total < self.bytes - self.bytes / 4
+    }
+
     /// How many partitions are paused.
     #[must_use]
     pub fn paused(&self) -> usize {
@@ -57,8 +63,7 @@ impl Budget {
             if self.paused.contains(&partition) {
                 // A quarter of slack, so that a partition does not flutter: each pause makes
                 // librdkafka throw away what it has fetched of it.
-                let room = total < self.bytes - self.bytes / 4;
-                if room && !(tight && bytes > share / 2) {
+                if self.has_room(total) && !(tight && bytes > share / 2) {
                     self.paused.remove(&partition);
                     steering.resume.push(partition);
                 }

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod ledger;
 pub mod observer;
 mod old_rows;
+mod pace;
 pub mod start;
 
 mod down;

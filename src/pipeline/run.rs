@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
@@ -16,6 +17,7 @@ use super::drain::Drain;
 use super::intake::Intake;
 use super::ledger::Ack;
 use super::old_rows::OldRows;
+use super::pace::Pace;
 use super::{Observer, SinkHandle, truncate};
 use crate::config::{COMMIT_DEADLINE, Table};
 use crate::delivery::dead_letter::DeadLetters;
@@ -72,6 +74,7 @@ pub struct Pipeline {
     pub(super) routes: Vec<Vec<usize>>,
     pub(super) intakes: HashMap<Partition, Intake, RandomState>,
     pub(super) budget: Budget,
+    pub(super) pace: Pace,
     pub(super) drain: Option<Drain>,
     pub(super) stopping: bool,
     /// Partitions whose watermark may have moved.
@@ -96,6 +99,7 @@ impl Pipeline {
             routes: (0..wiring.tables.len()).map(wants).collect(),
             intakes: HashMap::default(),
             budget: Budget::new(wiring.budget),
+            pace: Pace::default(),
             drain: None,
             stopping: false,
             touched: false,
@@ -141,7 +145,7 @@ impl Pipeline {
                 biased;
                 () = self.wiring.stop.cancelled(), if !self.stopping => self.stop(),
                 Some(report) = self.wiring.reports.recv() => self.settle(report)?,
-                Some(event) = self.wiring.source.events.recv() => self.take(event)?,
+                Some(event) = self.wiring.source.events.recv(), if self.may_take() => self.take(event)?,
                 _ = tick.tick() => self.tick(),
                 else => return Err(Fatal::Bug("the poll thread has ended without a word".to_owned())),
             };
@@ -157,10 +161,20 @@ impl Pipeline {
         }
     }
 
+    /// Whether the source's next event need not wait for an ack of a sink. What is given up is
+    /// never waited for.
+    fn may_take(&self) -> bool {
+        self.stopping || self.drain.is_some() || self.pace.allows(Instant::now())
+    }
+
     fn take(&mut self, event: SourceEvent) -> Result<Next, Fatal> {
         self.wiring.observer.alive();
         match event {
-            SourceEvent::Records(records) => self.take_records(records)?,
+            SourceEvent::Records(records) => {
+                self.take_records(records)?;
+                let held = self.intakes.values().map(|it| it.ledger.held()).sum();
+                self.pace.took(self.budget.has_room(held), Instant::now());
+            }
             SourceEvent::Assigned(assigned) => self.assigned(&assigned)?,
             SourceEvent::Revoking(partitions) => self.begin_drain(partitions),
             SourceEvent::Lost(partitions) => {
@@ -231,6 +245,9 @@ impl Pipeline {
             if let Some(intake) = self.intakes.get_mut(&applied.partition()) {
                 intake.ledger.applied(&applied);
             }
+        }
+        if !report.acks.is_empty() {
+            self.pace.acknowledged();
         }
         for ack in report.acks {
             self.acknowledge(ack)?;

@@ -33,15 +33,17 @@ use crate::fault_point::reach;
 /// How long a poll waits when nothing comes: what a command may have to wait for.
 const IDLE_POLL: Duration = Duration::from_millis(100);
 
-/// The same while partitions are paused, where the next command is most likely a resume.
-const PAUSED_POLL: Duration = Duration::from_millis(2);
+/// The same while partitions are paused, where the next command is most likely a resume. What is
+/// under way then lasts a store longer than this.
+const PAUSED_POLL: Duration = Duration::from_millis(10);
 
 /// Records cross to the pipeline together, at most this many or this many bytes.
 const BATCH_RECORDS: usize = 1024;
 const BATCH_BYTES: u64 = 1 << 20;
 
 /// Events that may wait for the pipeline. It never waits for this thread, so a full channel is a
-/// moment's wait for its CPU, and what was polled but not yet charged to the budget is bounded.
+/// wait for its CPU or, for a moment, for the stores (`pipeline::pace`), and what was polled but
+/// not yet charged to the budget is bounded.
 const EVENTS_WAITING: usize = 4;
 
 /// Joins `group` for the topics of `tables` and starts the poll thread.

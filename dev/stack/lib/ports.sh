@@ -38,10 +38,10 @@ taken_port() { # prints the first taken port of a base
   return 1
 }
 
-# Starts at a place that depends on the checkout's path, so that two checkouts rarely ask for the same one.
+# Starts at a place that depends on the stack's folder: two that start at one moment rarely ask for the same one.
 free_base() {
   local start i base
-  start=$(($(cksum <<<"$ROOT" | cut -d' ' -f1) % PORT_BASES))
+  start=$(($(cksum <<<"$STACK_DIR" | cut -d' ' -f1) % PORT_BASES))
   for ((i = 0; i < PORT_BASES; i++)); do
     base=$((PORT_FIRST + (start + i) % PORT_BASES * PORT_COUNT))
     if ! taken_port "$base" >/dev/null; then

@@ -37,7 +37,7 @@ struct Arguments {
     seed: u64,
     /// Only these scenarios: null, elasticsearch, redis, neo4j, together, memory, latency;
     /// and scale, which is asked for by its name alone.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = scenario::NAMES, hide_possible_values = true)]
     only: Vec<String>,
     /// Runs of each contestant.
     #[arg(long, default_value_t = 3)]

@@ -18,10 +18,21 @@ use crate::report::Findings;
 use crate::run::Run;
 use crate::series::{Contestant, Series};
 
+/// What can be asked; the last one is asked for by its name alone.
+pub(crate) const NAMES: [&str; 8] = [
+    "null",
+    "elasticsearch",
+    "redis",
+    "neo4j",
+    "together",
+    "memory",
+    "latency",
+    "scale",
+];
+
 /// Asks every question whose name is in `only`, or all. One that cannot be answered does not keep the
 /// others from being asked.
 pub(crate) async fn all(bench: &Bench, only: &[String], machine: Vec<String>) -> Findings {
-    // The sweep is asked for by its name alone.
     let asked = |name: &str| only.iter().any(|it| it == name);
     let wanted = |name: &str| asked(name) || (only.is_empty() && name != "scale");
     let mut findings = Findings {
@@ -31,27 +42,17 @@ pub(crate) async fn all(bench: &Bench, only: &[String], machine: Vec<String>) ->
         latency: None,
         failed: Vec::new(),
     };
-    for name in [
-        "null",
-        "elasticsearch",
-        "redis",
-        "neo4j",
-        "together",
-        "memory",
-    ] {
-        if !wanted(name) {
+    for name in NAMES.into_iter().filter(|name| wanted(name)) {
+        println!("{name}");
+        if name == "latency" {
+            let latency = delays(bench, &findings).await;
+            findings.latency = Some(latency.map_err(|error| format!("{error:#}")));
             continue;
         }
-        println!("{name}");
         match series(bench, name).await {
             Ok(series) => findings.all.extend(series),
             Err(error) => findings.failed.push(format!("{name}: {error:#}")),
         }
-    }
-    if wanted("latency") {
-        println!("latency");
-        let latency = delays(bench, &findings).await;
-        findings.latency = Some(latency.map_err(|error| format!("{error:#}")));
     }
     findings
 }

@@ -16,6 +16,8 @@ mod gate;
 mod hand_over;
 mod intake;
 mod run;
+#[cfg(test)]
+mod tests;
 mod truncate;
 
 pub use observer::Observer;

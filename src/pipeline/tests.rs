@@ -1,0 +1,188 @@
+//! The pipeline between a source and a sink that the test plays.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, mpsc as std_mpsc};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Pipeline, SinkHandle, Wiring};
+use crate::change::TableId;
+use crate::config::{Groups, OnPoison, OnTruncate, Protocol, Source, Table};
+use crate::delivery::dead_letter::DeadLetters;
+use crate::delivery::{Report, ToSink};
+use crate::source::reread::{Original, Originals, Reader};
+use crate::source::{
+    Assigned, NextOffset, Partition, Record, SourceCommand, SourceEvent, SourceHandle,
+};
+
+const PARTITION: Partition = Partition {
+    table: TableId(0),
+    number: 0,
+};
+
+/// Far more than a channel takes, and less than records wait for an ack.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// What is on either side of a pipeline with a budget of 1 MiB.
+struct Played {
+    events: mpsc::Sender<SourceEvent>,
+    commands: std_mpsc::Receiver<SourceCommand>,
+    inbox: mpsc::UnboundedReceiver<ToSink>,
+    reports: mpsc::UnboundedSender<Report>,
+    next: i64,
+}
+
+impl Played {
+    async fn start() -> Self {
+        let (events, to_pipeline) = mpsc::channel(4);
+        let (from_pipeline, commands) = std_mpsc::channel();
+        let (to_sink, inbox) = mpsc::unbounded_channel();
+        let (report_to, reports) = mpsc::unbounded_channel();
+        let tables: Arc<[Table]> = Arc::new([table()]);
+        let stop = OnPoison::Stop;
+        let reader = Reader::of(Nothing);
+        let letters = DeadLetters::new("shop", &source(), Arc::clone(&tables), &stop, reader);
+        let wiring = Wiring {
+            tables,
+            sinks: vec![SinkHandle {
+                name: "played".to_owned(),
+                wants: vec![true],
+                inbox: to_sink,
+            }],
+            source: SourceHandle {
+                events: to_pipeline,
+                commands: from_pipeline,
+            },
+            reports,
+            report_to: report_to.clone(),
+            dead_letters: letters.unwrap(),
+            budget: 1 << 20,
+            drain_timeout: Duration::from_secs(1),
+            observer: Box::new(()),
+            first_commit: None,
+            stop: CancellationToken::new(),
+        };
+        tokio::spawn(Pipeline::new(wiring).run());
+        let assigned = Assigned {
+            partition: PARTITION,
+            generation: 1,
+            start: NextOffset::given(0),
+            note: None,
+            as_of: None,
+            partition_count: 1,
+        };
+        let assigned = SourceEvent::Assigned(vec![assigned]);
+        events.send(assigned).await.unwrap();
+        Self {
+            events,
+            commands,
+            inbox,
+            reports: report_to,
+            next: 0,
+        }
+    }
+
+    /// The source delivers a record of so many bytes.
+    async fn deliver(&mut self, bytes: usize) {
+        let text = "x".repeat(bytes);
+        let value = format!(
+            r#"{{"after":{{"id":1,"text":"{text}"}},"source":{{"schema":"public","table":"items"}},"op":"c"}}"#
+        );
+        let record = Record {
+            partition: PARTITION,
+            generation: 1,
+            offset: self.next,
+            timestamp_ms: 0,
+            key: Some(br#"{"id":1}"#.to_vec()),
+            value: Some(value.into_bytes()),
+            old_key: None,
+            has_new_key: false,
+        };
+        self.next += 1;
+        let records = SourceEvent::Records(vec![record]);
+        self.events.send(records).await.unwrap();
+    }
+
+    /// What comes to the sink within a moment.
+    async fn arrives(&mut self) -> Option<ToSink> {
+        timeout(MOMENT, self.inbox.recv()).await.ok().flatten()
+    }
+
+    /// The sink has written it.
+    fn acknowledge(&self, message: ToSink) {
+        let ToSink::Changes(deliveries) = message else {
+            panic!("only changes are delivered");
+        };
+        let report = Report {
+            acks: deliveries.into_iter().map(|it| it.ack).collect(),
+            ..Report::default()
+        };
+        self.reports.send(report).unwrap();
+    }
+
+    fn has_paused(&self) -> bool {
+        let mut commands = self.commands.try_iter();
+        commands.any(|it| matches!(it, SourceCommand::Pause(_)))
+    }
+}
+
+struct Nothing;
+
+impl Originals for Nothing {
+    fn read(&self, _: Partition, _: i64) -> BoxFuture<'_, Result<Original, String>> {
+        Box::pin(async { Err("nothing is here".to_owned()) })
+    }
+}
+
+fn table() -> Table {
+    Table {
+        name: "items".to_owned(),
+        schema: "public".to_owned(),
+        table: "items".to_owned(),
+        topic: "items-events".to_owned(),
+        key: vec!["id".to_owned()],
+        full_identity: false,
+        json: Vec::new(),
+        epoch: 0,
+        on_truncate: OnTruncate::Stop,
+    }
+}
+
+fn source() -> Source {
+    Source {
+        brokers: Vec::new(),
+        group: "shop".to_owned(),
+        groups: Groups::Shared,
+        protocol: Protocol::Classic,
+        security: None,
+        properties: BTreeMap::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_little_of_the_budget_left_records_wait_for_an_ack_and_no_partition_is_paused() {
+    let mut played = Played::start().await;
+    played.deliver(800 << 10).await;
+    let first = played.arrives().await.expect("there is room");
+    played.deliver(1 << 10).await;
+    assert!(played.arrives().await.is_none(), "it does not wait");
+    played.acknowledge(first);
+    assert!(played.arrives().await.is_some(), "it waits on");
+    assert!(!played.has_paused());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_waited_for_until_the_budget_is_spent_and_then_paused() {
+    let mut played = Played::start().await;
+    played.deliver(800 << 10).await;
+    assert!(played.arrives().await.is_some(), "there is room");
+    played.deliver(300 << 10).await;
+    let late = timeout(Duration::from_secs(5), played.inbox.recv()).await;
+    assert!(late.expect("it waits for ever").is_some());
+    tokio::time::sleep(MOMENT).await;
+    assert!(played.has_paused());
+}

@@ -7,6 +7,8 @@ pub mod attempt;
 pub mod backoff;
 pub mod buffer;
 pub mod dead_letter;
+#[cfg(test)]
+pub(crate) mod doubles;
 pub mod grave;
 mod isolate;
 pub mod observer;

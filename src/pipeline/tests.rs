@@ -1,20 +1,17 @@
 //! The pipeline between a source and a sink that the test plays.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pipeline, SinkHandle, Wiring};
 use crate::change::TableId;
-use crate::config::{Groups, OnPoison, OnTruncate, Protocol, Source, Table};
-use crate::delivery::dead_letter::DeadLetters;
+use crate::config::{OnTruncate, Table};
+use crate::delivery::doubles;
 use crate::delivery::{Report, ToSink};
-use crate::source::reread::{Original, Originals, Reader};
 use crate::source::{
     Assigned, NextOffset, Partition, Record, SourceCommand, SourceEvent, SourceHandle,
 };
@@ -43,9 +40,7 @@ impl Played {
         let (to_sink, inbox) = mpsc::unbounded_channel();
         let (report_to, reports) = mpsc::unbounded_channel();
         let tables: Arc<[Table]> = Arc::new([table()]);
-        let stop = OnPoison::Stop;
-        let reader = Reader::of(Nothing);
-        let letters = DeadLetters::new("shop", &source(), Arc::clone(&tables), &stop, reader);
+        let (dead_letters, _) = doubles::stopping(Arc::clone(&tables));
         let wiring = Wiring {
             tables,
             sinks: vec![SinkHandle {
@@ -59,7 +54,7 @@ impl Played {
             },
             reports,
             report_to: report_to.clone(),
-            dead_letters: letters.unwrap(),
+            dead_letters,
             budget: 1 << 20,
             drain_timeout: Duration::from_secs(1),
             observer: Box::new(()),
@@ -130,14 +125,6 @@ impl Played {
     }
 }
 
-struct Nothing;
-
-impl Originals for Nothing {
-    fn read(&self, _: Partition, _: i64) -> BoxFuture<'_, Result<Original, String>> {
-        Box::pin(async { Err("nothing is here".to_owned()) })
-    }
-}
-
 fn table() -> Table {
     Table {
         name: "items".to_owned(),
@@ -149,17 +136,6 @@ fn table() -> Table {
         json: Vec::new(),
         epoch: 0,
         on_truncate: OnTruncate::Stop,
-    }
-}
-
-fn source() -> Source {
-    Source {
-        brokers: Vec::new(),
-        group: "shop".to_owned(),
-        groups: Groups::Shared,
-        protocol: Protocol::Classic,
-        security: None,
-        properties: BTreeMap::new(),
     }
 }
 

@@ -4,18 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use crate::change::{Change, Op, ProjectionId, Row, TableId, Version};
-use crate::config::{Batch, Groups, OnPoison, Protocol, Source};
-use crate::delivery::dead_letter::DeadLetters;
+use crate::config::Batch;
+use crate::delivery::doubles;
 use crate::delivery::{Delivery, Projectors, Report, SinkTask, ToSink, Truncate, Wiring};
 use crate::pipeline::ledger::{Ack, Ledger};
 use crate::projector::{Mutation, ProjectError, Projector};
 use crate::sink::memory::{Fault, Gate, Memory};
 use crate::sink::{Outage, OutageKind, SinkError};
-use crate::source::reread::{Original, Originals, Reader};
 use crate::source::{Fence, NextOffset, Partition};
 
 /// A table with a truncate, and one beside it.
@@ -74,15 +72,6 @@ impl Projector for Copy {
     }
 }
 
-/// Nothing is rejected here, so nothing is read again.
-struct Nothing;
-
-impl Originals for Nothing {
-    fn read(&self, _: Partition, _: i64) -> BoxFuture<'_, Result<Original, String>> {
-        Box::pin(async { Err("nothing is here".to_owned()) })
-    }
-}
-
 /// A sink task with its store, and the ledgers of both tables.
 struct Bench {
     store: Memory<Put>,
@@ -107,10 +96,7 @@ impl Bench {
             (partition.table, ledger)
         });
         let projectors = [TableId(0), TableId(1)].map(|table| (table, ProjectionId(table.0), Copy));
-        let reader = Reader::of(Nothing);
-        let stop = OnPoison::Stop;
-        let dead_letters =
-            DeadLetters::new("shop", &source(), Arc::default(), &stop, reader.clone());
+        let (dead_letters, reader) = doubles::stopping(Arc::default());
         let wiring = Wiring {
             index: 0,
             name: "memory".to_owned(),
@@ -122,7 +108,7 @@ impl Bench {
             },
             in_flight: 2,
             fence: Arc::new(fence),
-            dead_letters: dead_letters.unwrap(),
+            dead_letters,
             reader,
             tables: Arc::default(),
             projections: Arc::new(["truncated".to_owned(), "other".to_owned()]),
@@ -187,17 +173,6 @@ impl Bench {
     fn version(&self, partition: Partition, id: &str) -> Option<i64> {
         let key = (partition.table, id.to_owned());
         self.store.version(&key).map(Version::get)
-    }
-}
-
-fn source() -> Source {
-    Source {
-        brokers: Vec::new(),
-        group: "shop".to_owned(),
-        groups: Groups::Shared,
-        protocol: Protocol::Classic,
-        security: None,
-        properties: BTreeMap::new(),
     }
 }
 

@@ -146,6 +146,12 @@ impl Shape {
     }
 }
 
+/// A name as it stands before its value in a JSON object: escaped, in quotes, with its colon.
+pub(crate) fn label(name: &str) -> String {
+    // A `Value` of a string always has a JSON text.
+    format!("{}:", serde_json::Value::from(name))
+}
+
 /// Where a column's JSON text lies in its row's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {

@@ -3,8 +3,6 @@
 //! Nothing is copied. The surprising fact: a column is found by comparing names in the order of
 //! the last row, which almost always matches, so no map is ever built.
 
-use std::sync::Arc;
-
 use super::scan::{Malformed, Scanner};
 use super::shapes::Known;
 use crate::change::Cell;
@@ -33,7 +31,7 @@ pub(super) struct ColumnsReader<'a> {
     /// The record's text, of which the object is a part.
     pub(super) text: &'a str,
     /// The columns of the last such object.
-    pub(super) expected: &'a Arc<Known>,
+    pub(super) expected: &'a Known,
 }
 
 impl ColumnsReader<'_> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::error::{DecodeError, Part};
 use super::fields::Columns;
-use crate::change::Shape;
+use crate::change::{Shape, label};
 
 /// More different shapes than a table has at one time; what is forgotten is merely built again.
 const KEPT: usize = 8;
@@ -27,12 +27,10 @@ pub(super) struct Known {
 impl Known {
     /// The shape of these columns, of which some have JSON values in their texts.
     pub(super) fn new(names: &[String], is_json: impl Fn(&String) -> bool) -> Self {
-        // A `Value` of a string always has a JSON text.
-        let label = |name: &String| format!("{}:", serde_json::Value::from(name.as_str())).into();
         Self {
             shape: Arc::new(Shape::new(names.iter().map(String::as_str))),
             json: names.iter().map(is_json).collect(),
-            labels: names.iter().map(label).collect(),
+            labels: names.iter().map(|name| label(name).into()).collect(),
         }
     }
 }

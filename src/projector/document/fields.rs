@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::path;
-use crate::change::{Row, Shape, Value};
+use crate::change::{Row, Shape, Value, label};
 use crate::config::Field;
 
 /// The name of a field whose value is not known; shared with the projection.
@@ -56,12 +56,6 @@ impl Deref for Body {
     fn deref(&self) -> &str {
         &self.0
     }
-}
-
-/// The escaped name of a field, with its colon.
-pub(super) fn label(name: &str) -> String {
-    // A `Value` of a string always has a JSON text.
-    format!("{}:", serde_json::Value::from(name))
 }
 
 /// The fields of a projection, resolved for one shape of row.

@@ -1,7 +1,8 @@
 //! Completes a partial body from another one.
 
-use super::fields::{Body, MissingField, label};
+use super::fields::{Body, MissingField};
 use super::path;
+use crate::change::label;
 
 /// Appends to `known` those of the `missing` fields that `base`, the text of a JSON object, has;
 /// answers the body and the fields that are still missing. Other fields of `base` are left behind:

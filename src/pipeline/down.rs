@@ -1,9 +1,9 @@
 //! The way down: what becomes of the records that were polled.
 //!
-//! The hot path. An event may cost the program 4 µs of CPU; it
-//! costs 12 (`BENCHMARKS.md`, null store). In instructions, by callgrind: 2 000 in librdkafka's
-//! thread, 4 000 on the poll thread, 28 000 to decode (see `envelope`), 600 for the rest of this
-//! file, 8 000 in the sink task, half of them to project.
+//! The hot path. An event may cost the program 4 µs of CPU; it costs 12 (`BENCHMARKS.md`, null
+//! store). In instructions, by callgrind: 2 000 in librdkafka's thread, 4 000 on the poll thread,
+//! 28 000 to decode (see `envelope`), 600 for the rest of this file, 8 000 in the sink task, half
+//! of them to project.
 
 use std::sync::Arc;
 

@@ -7,12 +7,6 @@ use super::scan::{Malformed, Scanner};
 use super::shapes::Known;
 use crate::change::Cell;
 
-/// The text of a JSON string without escapes; `None` for anything else.
-pub(super) fn plain_str(raw: &str) -> Option<&str> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains('\\')).then_some(inner)
-}
-
 /// Where `part` begins in `whole`, of which it is a slice.
 pub(super) fn offset_in(whole: &str, part: &str) -> usize {
     part.as_ptr() as usize - whole.as_ptr() as usize

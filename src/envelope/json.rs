@@ -13,7 +13,7 @@ pub(super) struct TooDeep;
 
 /// The same valid JSON without white space between its tokens.
 pub(super) fn compact(json: &str) -> Result<Cow<'_, str>, TooDeep> {
-    if !json.starts_with(['[', '{']) {
+    if !matches!(json.as_bytes(), [b'[' | b'{', ..]) {
         return Ok(Cow::Borrowed(json));
     }
     let mut kept: Option<String> = None;

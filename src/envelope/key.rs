@@ -92,12 +92,17 @@ impl KeyReader {
             true => self.schemas.types(&self.known),
             false => None,
         };
-        let image = Image {
+        let mut image = Image {
             cells: self.positions.iter().map(|at| columns.cells[*at]).collect(),
             known: Arc::clone(&self.known),
             types,
         };
-        let row = image.row(key, false)?;
+        let mut rewritten = String::new();
+        image.canonicalize(key, &mut rewritten, false)?;
+        let row = match rewritten.is_empty() {
+            true => image.row(key),
+            false => image.row(&Arc::new(format!("{key}{rewritten}"))),
+        };
         let null = row.columns().find(|(_, value)| value.is_null());
         match null {
             None => Ok(row),

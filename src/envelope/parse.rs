@@ -4,12 +4,10 @@
 //! `source` come *after* the row images, so the images are located before it is known what they
 //! are.
 
-use std::borrow::Cow;
-
 use super::error::{DecodeError, Part};
-use super::fields::{Columns, ColumnsReader, plain_str};
+use super::fields::{Columns, ColumnsReader};
 use super::json::has_lone_surrogate;
-use super::scan::{Malformed, Scanner, syntax_error};
+use super::scan::{Malformed, Members, Scanner, names, syntax_error};
 
 /// The fields of a value that tell what it is. Raw JSON texts, unread.
 #[derive(Default)]
@@ -24,6 +22,8 @@ pub(super) struct Envelope<'a> {
     seen: u16,
     /// Whether there are fields outside of [`FIELDS`].
     others: bool,
+    /// Whether a string has a `\u`, which may be half of a surrogate pair.
+    pub(super) escapes_units: bool,
 }
 
 /// `source`: where a change comes from. Raw JSON texts, unread.
@@ -35,20 +35,43 @@ pub(super) struct Source<'a> {
     pub(super) tx_id: Option<&'a str>,
 }
 
-/// Every top-level field that takes part in recognising a value.
-const FIELDS: [&str; 12] = [
+/// The fields of a change as Debezium orders them, and the others that take part in recognising a
+/// value.
+const FIELDS: [(&str, &str); 15] = names![
     "before",
     "after",
     "source",
+    "transaction",
     "op",
+    "ts_ms",
+    "ts_us",
+    "ts_ns",
     "schema",
     "payload",
-    "ts_ms",
     "status",
     "data_collections",
     "aggregate_type",
     "additional_data",
     "specversion",
+];
+
+/// The fields of `source` as the Postgres connector orders them.
+const SOURCE: [(&str, &str); 15] = names![
+    "version",
+    "connector",
+    "name",
+    "ts_ms",
+    "snapshot",
+    "db",
+    "sequence",
+    "ts_us",
+    "ts_ns",
+    "schema",
+    "table",
+    "txId",
+    "lsn",
+    "xmin",
+    "origin",
 ];
 
 impl<'a> Envelope<'a> {
@@ -58,17 +81,19 @@ impl<'a> Envelope<'a> {
         trust_before: bool,
     ) -> Result<Self, Problem> {
         let mut envelope = Self::default();
+        let mut members = Members::new(&FIELDS);
         let mut more = scanner.open()?;
         while more {
-            let name = scanner.name()?;
-            match FIELDS.iter().position(|field| *field == name) {
+            let field = members.name(scanner)?;
+            let name = field.map_or("", |field| FIELDS[field].0);
+            match field {
                 Some(field) if envelope.seen & 1 << field != 0 => {
-                    return Err(Problem::Duplicate(FIELDS[field]));
+                    return Err(Problem::Duplicate(name));
                 }
                 Some(field) => envelope.seen |= 1 << field,
                 None => envelope.others = true,
             }
-            match &*name {
+            match name {
                 "before" if trust_before => envelope.before = columns.read(scanner)?,
                 "after" => envelope.after = columns.read(scanner)?,
                 "source" => envelope.source = Source::read(scanner)?,
@@ -79,12 +104,13 @@ impl<'a> Envelope<'a> {
             }
             more = scanner.another()?;
         }
+        envelope.escapes_units = scanner.escapes_units();
         Ok(envelope)
     }
 
     /// Whether the value has all of these, which are of [`FIELDS`].
     pub(super) fn has(&self, names: &[&str]) -> bool {
-        let bit = |name: &&str| FIELDS.iter().position(|field| field == name);
+        let bit = |name: &&str| FIELDS.iter().position(|(field, _)| field == name);
         names
             .iter()
             .all(|name| bit(name).is_some_and(|bit| self.seen & 1 << bit != 0))
@@ -143,22 +169,15 @@ impl From<Malformed> for Problem {
     }
 }
 
-/// The text of a JSON string; `None` for anything else.
-pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
-    match plain_str(raw) {
-        Some(plain) => Some(Cow::Borrowed(plain)),
-        None => serde_json::from_str(raw).ok().map(Cow::Owned),
-    }
-}
-
 impl<'a> Source<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Result<Self, Malformed> {
         let mut source = Self::default();
+        let mut members = Members::new(&SOURCE);
         let mut more = scanner.open()?;
         while more {
-            let name = scanner.name()?;
+            let field = members.name(scanner)?;
             let value = scanner.value()?;
-            match &*name {
+            match field.map_or("", |field| SOURCE[field].0) {
                 "schema" => source.schema = Some(value),
                 "table" => source.table = Some(value),
                 "ts_ms" => source.ts_ms = Some(value),

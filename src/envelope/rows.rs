@@ -1,16 +1,15 @@
 //! From located columns to a [`Row`] in canonical form.
 //!
-//! A row whose values are canonical already keeps the record's own buffer; one value that has to
-//! be rewritten gives the row a buffer of its own.
+//! Values that are canonical already stay where they are, in the record's own buffer; those that
+//! have to be rewritten are appended to it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::error::DecodeError;
 use super::json::{TooDeep, compact, has_lone_surrogate};
 use super::placeholder::is_placeholder;
+use super::scan::{Malformed, Scanner, syntax_error, unescaped};
 use super::schema::Type;
 use super::shapes::Known;
 use super::values::{Mismatch, canonical, elements};
@@ -45,12 +44,6 @@ impl From<TooDeep> for Problem {
     }
 }
 
-impl From<serde_json::Error> for Problem {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json(error.to_string())
-    }
-}
-
 impl Image {
     /// How many columns, and the text from the first one's value to the end of the last one's.
     pub(super) fn extent<'t>(&self, text: &'t str) -> Option<(usize, &'t str)> {
@@ -59,32 +52,38 @@ impl Image {
         Some((self.cells.len(), text))
     }
 
-    /// The row. `partial`: placeholders for unchanged TOASTed values can occur (D5).
-    pub(super) fn row(mut self, text: &Arc<String>, partial: bool) -> Result<Row, DecodeError> {
-        // Rewritten values; their cells count on from the end of the text.
-        let mut extra = String::new();
+    /// Brings the values to their canonical form. Those that have to be rewritten are appended to
+    /// `rewritten`, which is to follow the text. `partial`: placeholders for unchanged TOASTed
+    /// values can occur (D5).
+    pub(super) fn canonicalize(
+        &mut self,
+        text: &str,
+        rewritten: &mut String,
+        partial: bool,
+    ) -> Result<(), DecodeError> {
         for index in 0..self.cells.len() {
-            let json = slice(text, self.cells[index]);
+            let range = self.cells[index].range();
+            let json = text.get(range).expect("cells lie on value boundaries");
             let value = self
                 .value(index, json, partial)
                 .map_err(|problem| self.error(index, problem))?;
             match value {
                 None => self.cells[index] = Cell::UNAVAILABLE,
                 Some(Cow::Borrowed(same)) if std::ptr::eq(same, json) => {}
-                Some(rewritten) => {
-                    let start = text.len() + extra.len();
-                    extra.push_str(&rewritten);
-                    self.cells[index] = Cell::new(start, start + rewritten.len());
+                Some(value) => {
+                    let start = text.len() + rewritten.len();
+                    rewritten.push_str(&value);
+                    self.cells[index] = Cell::new(start, start + value.len());
                 }
             }
         }
-        let text = if extra.is_empty() {
-            Arc::clone(text)
-        } else {
-            Arc::new(gather(text, &extra, &mut self.cells))
-        };
+        Ok(())
+    }
+
+    /// The row, whose values lie in this text: the record's, and then what was rewritten.
+    pub(super) fn row(self, text: &Arc<String>) -> Row {
         let shape = Arc::clone(&self.known.shape);
-        Ok(Row::new(text, shape, self.cells.into_boxed_slice()))
+        Row::new(Arc::clone(text), shape, self.cells.into_boxed_slice())
     }
 
     /// The canonical text of a column's value; `None` for a placeholder.
@@ -144,33 +143,16 @@ fn spliced_string(json: &str) -> Result<Cow<'_, str>, Problem> {
     if !json.starts_with('"') {
         return Ok(Cow::Borrowed(json));
     }
-    let text: String = serde_json::from_str(json)?;
-    let value: &RawValue = serde_json::from_str(&text)?;
-    if has_lone_surrogate(value.get()) {
-        return Err(Problem::Json("it escapes half of a surrogate pair".into()));
+    let refused = |reason: &str| Problem::Json(reason.to_owned());
+    let text = unescaped(json).ok_or_else(|| refused("it is no text"))?;
+    let mut scanner = Scanner::new(&text);
+    let value = scanner.value();
+    let value = value.and_then(|value| scanner.end().map(|()| value));
+    let value = value.map_err(|Malformed| {
+        Problem::Json(syntax_error(&text).unwrap_or_else(|| "it is no JSON".to_owned()))
+    })?;
+    if scanner.escapes_units() && has_lone_surrogate(value) {
+        return Err(refused("it escapes half of a surrogate pair"));
     }
-    Ok(Cow::Owned(compact(value.get())?.into_owned()))
-}
-
-fn slice(text: &str, cell: Cell) -> &str {
-    text.get(cell.range())
-        .expect("cells lie on the boundaries of JSON values")
-}
-
-/// One buffer with only the values of the cells, which are moved to it.
-fn gather(text: &str, extra: &str, cells: &mut [Cell]) -> String {
-    let available = |cell: &&mut Cell| **cell != Cell::UNAVAILABLE;
-    let length = cells.iter().map(|cell| cell.range().len()).sum();
-    let mut gathered = String::with_capacity(length);
-    for cell in cells.iter_mut().filter(available) {
-        let range = cell.range();
-        let value = match range.start.checked_sub(text.len()) {
-            None => slice(text, *cell),
-            Some(start) => slice(extra, Cell::new(start, start + range.len())),
-        };
-        let start = gathered.len();
-        gathered.push_str(value);
-        *cell = Cell::new(start, gathered.len());
-    }
-    gathered
+    Ok(Cow::Owned(compact(value)?.into_owned()))
 }

@@ -1,13 +1,13 @@
 //! The members of a JSON object, found in one pass over its text.
 //!
-//! Half of what a record costs is spent here, so nothing is read that is only passed over: strings
-//! go by eight bytes at a time, an expected name is compared and not looked for, and what is nested
-//! in a column is left to `serde_json`. Accepted is what `serde_json` accepts. What is wrong with a
-//! text that is not, [`syntax_error`] asks it.
+//! Much of what a record costs is spent here, so nothing is read that is only passed over: strings
+//! go by eight bytes at a time, and an expected name is compared and not looked for. Accepted is
+//! what `serde_json` accepts. What is wrong with a text that is not, [`syntax_error`] asks it.
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 /// The text is no JSON, or something else stands where an object was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,12 +17,22 @@ pub(super) struct Malformed;
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    escapes_units: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// Stands before the text.
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self {
+            text,
+            at: 0,
+            escapes_units: false,
+        }
+    }
+
+    /// Whether a `\u` was passed, which may be half of a surrogate pair.
+    pub(super) fn escapes_units(&self) -> bool {
+        self.escapes_units
     }
 
     /// Enters an object; whether it has a member.
@@ -72,13 +82,8 @@ impl<'a> Scanner<'a> {
         let first = self.peek().ok_or(Malformed)?;
         let start = self.at;
         match first {
-            b'"' => drop(self.string()?),
-            b'-' | b'0'..=b'9' => self.number()?,
             b'[' | b'{' => self.nested()?,
-            b't' => self.word("true")?,
-            b'f' => self.word("false")?,
-            b'n' => self.word("null")?,
-            _ => return Err(Malformed),
+            _ => self.scalar(first)?,
         }
         self.text.get(start..self.at).ok_or(Malformed)
     }
@@ -115,6 +120,17 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    fn scalar(&mut self, first: u8) -> Result<(), Malformed> {
+        match first {
+            b'"' => self.string().map(drop),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => Err(Malformed),
+        }
+    }
+
     fn word(&mut self, word: &str) -> Result<(), Malformed> {
         let end = self.at + word.len();
         if self.text.as_bytes().get(self.at..end) != Some(word.as_bytes()) {
@@ -133,7 +149,11 @@ impl<'a> Scanner<'a> {
             at = plain_until(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => break,
-                Some(b'\\') => at += escape_len(bytes.get(at + 1..).unwrap_or_default())?,
+                Some(b'\\') => {
+                    let len = escape_len(bytes.get(at + 1..).unwrap_or_default())?;
+                    self.escapes_units |= len > SHORT_ESCAPE;
+                    at += len;
+                }
                 _ => return Err(Malformed),
             }
             is_plain = false;
@@ -162,13 +182,118 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Passes an array or object, however deep it is: it does not recurse.
     fn nested(&mut self) -> Result<(), Malformed> {
-        let rest = self.text.get(self.at..).ok_or(Malformed)?;
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
-        let value = values.next().and_then(Result::ok).ok_or(Malformed)?;
-        self.at += value.get().len();
-        Ok(())
+        // What ends each value that was entered.
+        let mut ends: SmallVec<[u8; 32]> = SmallVec::new();
+        loop {
+            let first = self.peek().ok_or(Malformed)?;
+            let is_entered = match first {
+                b'{' => self.open()?,
+                b'[' => self.open_array()?,
+                _ => self.scalar(first).map(|()| false)?,
+            };
+            if is_entered {
+                if first == b'{' {
+                    self.passed_name()?;
+                }
+                // In ASCII a closing bracket stands two after its opening one.
+                ends.push(first + 2);
+                continue;
+            }
+            while let Some(&end) = ends.last() {
+                if self.pass(b',').is_ok() {
+                    if end == b'}' {
+                        self.passed_name()?;
+                    }
+                    break;
+                }
+                self.pass(end)?;
+                ends.pop();
+            }
+            if ends.is_empty() {
+                return Ok(());
+            }
+        }
     }
+
+    fn open_array(&mut self) -> Result<bool, Malformed> {
+        self.pass(b'[')?;
+        Ok(self.pass(b']').is_err())
+    }
+
+    fn passed_name(&mut self) -> Result<(), Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(Malformed);
+        }
+        self.string()?;
+        self.pass(b':')
+    }
+}
+
+/// Names of members, each as it is and as it stands before a value.
+pub(super) type Names = [(&'static str, &'static str)];
+
+/// An array of [`Names`] of string literals.
+macro_rules! names {
+    ($($name:literal),* $(,)?) => { [$(($name, concat!("\"", $name, "\":"))),*] };
+}
+pub(super) use names;
+
+/// Goes over the members of an object that are known by name and mostly stand in a known order.
+pub(super) struct Members {
+    names: &'static Names,
+    next: usize,
+}
+
+impl Members {
+    /// The members are expected in the order of these names.
+    pub(super) fn new(names: &'static Names) -> Self {
+        Self { names, next: 0 }
+    }
+
+    /// Passes the next member's name; its index, if it is one of the known ones.
+    pub(super) fn name(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<usize>, Malformed> {
+        let expected = self.names.get(self.next);
+        if expected.is_some_and(|(_, label)| scanner.label(label)) {
+            self.next += 1;
+            return Ok(Some(self.next - 1));
+        }
+        let name = scanner.name()?;
+        let index = self.names.iter().position(|(known, _)| *known == name);
+        if let Some(index) = index {
+            self.next = index + 1;
+        }
+        Ok(index)
+    }
+}
+
+/// The text of a JSON string, which is valid.
+pub(super) fn unescaped(quoted: &str) -> Option<Cow<'_, str>> {
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    let mut rest = inner.split_once('\\');
+    if rest.is_none() {
+        return Some(Cow::Borrowed(inner));
+    }
+    let mut text = String::with_capacity(inner.len());
+    let mut tail = inner;
+    while let Some((before, escaped)) = rest {
+        text.push_str(before);
+        let mut after = escaped.chars();
+        text.push(match after.next()? {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => return serde_json::from_str(quoted).ok().map(Cow::Owned),
+            itself => itself,
+        });
+        tail = after.as_str();
+        rest = tail.split_once('\\');
+    }
+    text.push_str(tail);
+    Some(Cow::Owned(text))
 }
 
 /// Where, from `at` on, the first quote, backslash or control character is, or the end.
@@ -206,10 +331,13 @@ fn digits(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     }
 }
 
+/// The bytes of an escape other than `\u`.
+const SHORT_ESCAPE: usize = 2;
+
 /// How long an escape is whose backslash stands before these bytes.
 fn escape_len(bytes: &[u8]) -> Result<usize, Malformed> {
     match bytes {
-        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(2),
+        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(SHORT_ESCAPE),
         [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|it| it.is_ascii_hexdigit()) => Ok(6),
         _ => Err(Malformed),
     }
@@ -229,9 +357,9 @@ mod tests {
 
     use super::*;
 
-    type Members<'a> = Vec<(Cow<'a, str>, &'a str)>;
+    type Found<'a> = Vec<(Cow<'a, str>, &'a str)>;
 
-    fn members(text: &str) -> Result<Members<'_>, Malformed> {
+    fn members(text: &str) -> Result<Found<'_>, Malformed> {
         let mut scanner = Scanner::new(text);
         let mut members = Vec::new();
         let mut more = scanner.open()?;
@@ -289,6 +417,44 @@ mod tests {
     }
 
     #[test]
+    fn known_members_are_found_in_any_order_among_others() {
+        const NAMES: [(&str, &str); 3] = names!["a", "b", "c"];
+        let mut scanner = Scanner::new(r#"{"a":0,"x":1,"c":2,"\u0062":3,"c":4}"#);
+        let mut members = Members::new(&NAMES);
+        let mut found = Vec::new();
+        let mut more = scanner.open().unwrap();
+        while more {
+            let index = members.name(&mut scanner).unwrap();
+            found.push((index, scanner.value().unwrap()));
+            more = scanner.another().unwrap();
+        }
+        let (a, b, c) = (Some(0), Some(1), Some(2));
+        assert_eq!(found, [(a, "0"), (None, "1"), (c, "2"), (b, "3"), (c, "4")]);
+    }
+
+    #[test]
+    fn no_nesting_is_too_deep_for_the_stack() {
+        let depth = 1 << 20;
+        let (opened, closed) = ("[".repeat(depth), "]".repeat(depth));
+        let nested = format!("{opened}{closed}");
+        assert_eq!(Scanner::new(&nested).value(), Ok(nested.as_str()));
+        assert_eq!(Scanner::new(&opened).value(), Err(Malformed));
+    }
+
+    #[test]
+    fn what_may_be_half_of_a_surrogate_pair_is_noticed_wherever_it_is() {
+        for (text, is_noticed) in [
+            (r#"{"a\n":["\\u00e9","é"]}"#, false),
+            (r#"{"a":[{"b":"\ud83d"}]}"#, true),
+            (r#"{"\ud83d":1}"#, true),
+        ] {
+            let mut scanner = Scanner::new(text);
+            assert_eq!(scanner.value(), Ok(text));
+            assert_eq!(scanner.escapes_units(), is_noticed, "{text}");
+        }
+    }
+
+    #[test]
     fn an_error_says_where_and_quotes_nothing() {
         assert_eq!(syntax_error("{\"a\":1}"), None);
         let error = syntax_error("{\"a\":secret}").unwrap();
@@ -324,6 +490,22 @@ mod tests {
             agree(&tokens.concat())?;
             agree(&format!("{{\"a\":{}}}", tokens.concat()))?;
             agree(&format!("{{\"a\":\"{}\"}}", tokens.concat()))?;
+        }
+
+        #[test]
+        fn a_string_is_unescaped_as_serde_json_does_it(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\u00e9",
+                    "\\ud83d\\ude00", "é", "a",
+                ]),
+                0..6,
+            )
+        ) {
+            let quoted = format!("\"{}\"", parts.concat());
+            let theirs: String = serde_json::from_str(&quoted).unwrap();
+            let ours = unescaped(&quoted);
+            prop_assert_eq!(ours.as_deref(), Some(theirs.as_str()));
         }
 
         #[test]

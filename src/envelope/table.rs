@@ -7,8 +7,9 @@ use super::fields::{Columns, ColumnsReader};
 use super::json::has_lone_surrogate;
 use super::key::KeyReader;
 use super::moves::{KeyMoves, Seen};
-use super::parse::{Envelope, envelope, string};
+use super::parse::{Envelope, envelope};
 use super::rows::Image;
+use super::scan::unescaped;
 use super::schema::Schemas;
 use super::shapes::{Known, Shapes};
 use super::{Decoded, Ignored, Input, TableName, text};
@@ -69,7 +70,7 @@ impl Table {
         };
         let value = text(Part::Value, value)?;
         match self.content(&value)? {
-            Content::Row(located) => self.row(moves, record, (Arc::new(value), located)),
+            Content::Row(located) => self.row(moves, record, (value, located)),
             Content::Ignored(reason) => Ok(Decoded::Ignored(reason)),
             Content::Truncate => Ok(Decoded::Truncate(self.id)),
         }
@@ -105,7 +106,7 @@ impl Table {
         &mut self,
         moves: &mut KeyMoves,
         record: Input,
-        (text, located): (Arc<String>, Located),
+        (mut text, mut located): (String, Located),
     ) -> Result<Decoded, DecodeError> {
         let no_key = || DecodeError::NoKey {
             table: self.name.to_string(),
@@ -132,16 +133,22 @@ impl Table {
         let partial = located.op == Op::Update || record.old_key.is_some();
         let header = record.old_key;
         let moved_from = header.and_then(|key| self.keys.read_header(&self.name, key));
-        let row = |image: Option<Image>, partial| {
-            let row = image.map(|image| image.row(&text, partial));
-            row.transpose()
-        };
+        let mut rewritten = String::new();
+        for (image, partial) in [(&mut located.before, false), (&mut located.after, partial)] {
+            if let Some(image) = image {
+                image.canonicalize(&text, &mut rewritten, partial)?;
+            }
+        }
+        text.reserve_exact(rewritten.len());
+        text.push_str(&rewritten);
+        let text = Arc::new(text);
+        let row = |image: Image| image.row(&text);
         Ok(Decoded::Change(Change {
             table: self.id,
             op: located.op,
             key,
-            before: row(located.before, false)?,
-            after: row(located.after, partial)?,
+            before: located.before.map(row),
+            after: located.after.map(row),
             moved_from,
             version: Version::new(self.epoch, record.offset),
             committed_at_ms: located.committed_at_ms.unwrap_or(record.timestamp_ms),
@@ -163,10 +170,10 @@ impl Table {
             envelope = parse(wrapper.1)?;
             wrapped = true;
         }
-        if has_lone_surrogate(text) {
+        if envelope.escapes_units && has_lone_surrogate(text) {
             return Err(DecodeError::LoneSurrogate(Part::Value));
         }
-        let Some(op) = envelope.op.and_then(string) else {
+        let Some(op) = envelope.op.and_then(unescaped) else {
             return without_op(&envelope).map(Content::Ignored);
         };
         let op = match &*op {
@@ -225,8 +232,8 @@ impl Table {
     fn refuse_other_tables(&self, envelope: &Envelope<'_>) -> Result<(), DecodeError> {
         let source = &envelope.source;
         let (Some(schema), Some(table)) = (
-            source.schema.and_then(string),
-            source.table.and_then(string),
+            source.schema.and_then(unescaped),
+            source.table.and_then(unescaped),
         ) else {
             return Err(DecodeError::NotAnEnvelope(
                 "`source` has no schema and table",

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::parse::string;
+use super::scan::unescaped;
 use super::schema::Type;
 use super::{decimal, temporal};
 
@@ -15,11 +15,9 @@ pub(super) struct Mismatch;
 
 /// The canonical text of a compact JSON value of this type.
 pub(super) fn canonical<'j>(json: &'j str, column: &Type) -> Result<Cow<'j, str>, Mismatch> {
-    if json == "null" {
-        return Ok(Cow::Borrowed(json));
-    }
     let text = match column {
         Type::Verbatim => return Ok(named_infinity(json)),
+        _ if json == "null" => return Ok(Cow::Borrowed(json)),
         Type::Array(items) => return elements(json, |element| canonical(element, items)),
         Type::Decimal(scale) => quoted(decimal(json, *scale)?),
         Type::VariableScaleDecimal => quoted(variable_scale_decimal(json)?),
@@ -53,15 +51,16 @@ pub(super) fn elements<'j, E: From<Mismatch>>(
 
 /// Infinity in mode `isostring` is a moment of a far year, which only its text shows.
 fn named_infinity(json: &str) -> Cow<'_, str> {
-    let is_string = json.starts_with("\"+") || json.starts_with("\"-");
-    if is_string {
-        return temporal::infinity(json).map_or(Cow::Borrowed(json), Cow::Borrowed);
+    match json.as_bytes() {
+        [b'"', b'+' | b'-', ..] => {
+            temporal::infinity(json).map_or(Cow::Borrowed(json), Cow::Borrowed)
+        }
+        [b'[', b'"', ..] if json.contains("\"+") || json.contains("\"-") => {
+            let named = elements(json, |element| Ok::<_, Mismatch>(named_infinity(element)));
+            named.unwrap_or(Cow::Borrowed(json))
+        }
+        _ => Cow::Borrowed(json),
     }
-    if json.starts_with("[\"") && (json.contains("\"+") || json.contains("\"-")) {
-        let named = elements(json, |element| Ok::<_, Mismatch>(named_infinity(element)));
-        return named.unwrap_or(Cow::Borrowed(json));
-    }
-    Cow::Borrowed(json)
 }
 
 fn integer(json: &str) -> Result<i64, Mismatch> {
@@ -69,7 +68,7 @@ fn integer(json: &str) -> Result<i64, Mismatch> {
 }
 
 fn decimal(json: &str, scale: i64) -> Result<String, Mismatch> {
-    match string(json) {
+    match unescaped(json) {
         Some(base64) => decimal::from_base64(&base64, scale),
         None => decimal::from_number(json, scale),
     }

@@ -82,7 +82,7 @@ pub(crate) async fn pass(source: Source) {
         tables: config.tables.clone().into(),
         sinks: vec![SinkHandle {
             name: SINK.to_owned(),
-            wants: vec![true],
+            projections: vec![1],
             inbox: inbox_in,
         }],
         source: source.start(Arc::clone(&shared.fence)),

@@ -355,10 +355,10 @@ impl<'a> Parts<'a> {
             batch,
             in_flight,
         } = built;
-        let mut wants = vec![false; self.tables.len()];
+        let mut projections = vec![0; self.tables.len()];
         projectors
             .iter()
-            .for_each(|(table, ..)| wants[usize::from(table.0)] = true);
+            .for_each(|(table, ..)| projections[usize::from(table.0)] += 1);
         let (inbox_in, inbox) = mpsc::unbounded_channel::<ToSink>();
         let sink = Arc::new(sink);
         let store: Arc<dyn Store> = Arc::<S>::clone(&sink);
@@ -385,7 +385,7 @@ impl<'a> Parts<'a> {
         (
             SinkHandle {
                 name: name.to_owned(),
-                wants,
+                projections,
                 inbox: inbox_in,
             },
             (name.to_owned(), store),

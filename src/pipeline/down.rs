@@ -38,13 +38,7 @@ impl Pipeline {
             };
             let table = usize::from(partition.table.0);
             let route = &self.routes[table];
-            let fan_out = u16::try_from(route.len()).expect("few sinks");
-            let taken = intake.take(
-                record,
-                &self.wiring.tables[table],
-                &mut self.decoder,
-                fan_out,
-            );
+            let taken = intake.take(record, &self.wiring.tables[table], &mut self.decoder, route);
             match taken.map_err(refusal)? {
                 Taken::Seen => {}
                 Taken::Ignored(reason) => self.wiring.observer.records(partition, reason, 1),
@@ -56,7 +50,7 @@ impl Pipeline {
                     {
                         self.wiring.observer.missing_before(partition);
                     }
-                    for (&sink, ack) in route.iter().zip(acks) {
+                    for (&sink, ack) in route.sinks.iter().zip(acks) {
                         deliveries[sink].push(Delivery {
                             change: Arc::clone(&change),
                             ack,
@@ -107,7 +101,7 @@ impl Pipeline {
             OnTruncate::Apply => {
                 tracing::info!(table = table.name, offset, "the table was truncated");
                 let version = Version::new(table.epoch, offset);
-                for (&sink, ack) in self.routes[index].iter().zip(acks) {
+                for (&sink, ack) in self.routes[index].sinks.iter().zip(acks) {
                     let truncate = Truncate {
                         version,
                         committed_at_ms: timestamp_ms,

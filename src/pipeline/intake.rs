@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::ledger::{Ack, Acks, Ledger, LedgerError};
+use super::route::Route;
 use crate::change::Change;
 use crate::config::{OnTruncate, Table};
 use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
@@ -90,12 +91,13 @@ impl Intake {
         record: Record,
         table: &Table,
         decoder: &mut Decoder,
-        fan_out: u16,
+        route: &Route,
     ) -> Result<Taken, Refusal> {
         if record.generation != self.ledger.generation() {
             return Ok(Taken::Seen);
         }
-        let (offset, timestamp_ms, bytes) = (record.offset, record.timestamp_ms, record.bytes());
+        let (offset, timestamp_ms) = (record.offset, record.timestamp_ms);
+        let bytes = route.charge(record.bytes());
         let id = record.partition.table;
         if offset < self.start.get() {
             self.recognise(&record, table)?;
@@ -108,9 +110,9 @@ impl Intake {
         }
         let decoded = decoder.decode(id, &mut self.moves, input(record));
         let acks = match &decoded {
-            Ok(Decoded::Change(_)) => fan_out,
+            Ok(Decoded::Change(_)) => route.fan_out(),
             Ok(Decoded::Ignored(_)) => 0,
-            Ok(Decoded::Truncate(_)) if table.on_truncate == OnTruncate::Apply => fan_out,
+            Ok(Decoded::Truncate(_)) if table.on_truncate == OnTruncate::Apply => route.fan_out(),
             Ok(Decoded::Truncate(_)) | Err(_) => 1,
         };
         let tracked = self.ledger.track(offset, timestamp_ms, bytes, acks);

@@ -15,6 +15,7 @@ mod drain;
 mod gate;
 mod hand_over;
 mod intake;
+mod route;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -32,8 +33,8 @@ use crate::delivery::ToSink;
 pub struct SinkHandle {
     /// The sink's name.
     pub name: String,
-    /// For each table (by id) whether any projection of the sink wants its changes.
-    pub wants: Vec<bool>,
+    /// For each table (by id) how many projections of the sink want its changes.
+    pub projections: Vec<u32>,
     /// To the task.
     pub inbox: mpsc::UnboundedSender<ToSink>,
 }

@@ -18,6 +18,7 @@ use super::intake::Intake;
 use super::ledger::Ack;
 use super::old_rows::OldRows;
 use super::pace::Pace;
+use super::route::Route;
 use super::{Observer, SinkHandle, truncate};
 use crate::config::{COMMIT_DEADLINE, Table};
 use crate::delivery::dead_letter::DeadLetters;
@@ -70,8 +71,8 @@ pub(super) enum Next {
 pub struct Pipeline {
     pub(super) wiring: Wiring,
     pub(super) decoder: Decoder,
-    /// For each table the sinks that want its changes.
-    pub(super) routes: Vec<Vec<usize>>,
+    /// For each table where its changes go.
+    pub(super) routes: Vec<Route>,
     pub(super) intakes: HashMap<Partition, Intake, RandomState>,
     pub(super) budget: Budget,
     pub(super) pace: Pace,
@@ -87,16 +88,11 @@ impl Pipeline {
     /// A pipeline that owns no partition yet.
     #[must_use]
     pub fn new(wiring: Wiring) -> Self {
-        let wants = |table: usize| {
-            let sinks = wiring.sinks.iter().enumerate();
-            sinks
-                .filter(|(_, sink)| sink.wants[table])
-                .map(|(index, _)| index)
-                .collect()
-        };
         Self {
             decoder: Decoder::new(&wiring.tables),
-            routes: (0..wiring.tables.len()).map(wants).collect(),
+            routes: (0..wiring.tables.len())
+                .map(|table| Route::of(table, &wiring.sinks))
+                .collect(),
             intakes: HashMap::default(),
             budget: Budget::new(wiring.budget),
             pace: Pace::default(),

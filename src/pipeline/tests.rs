@@ -45,7 +45,7 @@ impl Played {
             tables,
             sinks: vec![SinkHandle {
                 name: "played".to_owned(),
-                wants: vec![true],
+                projections: vec![1],
                 inbox: to_sink,
             }],
             source: SourceHandle {

@@ -27,7 +27,7 @@ pub struct Record {
 }
 
 /// What is kept of a record besides its bytes, in bytes: its change with the places of its columns,
-/// its receipt, its mutation's slot in the buffer, and what allocating them takes.
+/// its receipt, a mutation's slot in the buffer, and what allocating them takes.
 const KEPT_BESIDES: u64 = 512;
 
 impl Record {

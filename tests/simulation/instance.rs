@@ -171,7 +171,7 @@ impl Parts {
             .spawn("sink", SinkTask::new(wiring).run(), |()| {});
         SinkHandle {
             name: name.to_owned(),
-            wants: vec![true, true],
+            projections: vec![1, 1],
             inbox: inbox_in,
         }
     }

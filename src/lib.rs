@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod error;
 pub mod fault_point;
 pub mod http;
+mod json;
 pub mod metrics;
 pub mod pipeline;
 pub mod projector;

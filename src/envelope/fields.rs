@@ -3,14 +3,9 @@
 //! Nothing is copied. The surprising fact: a column is found by comparing names in the order of
 //! the last row, which almost always matches, so no map is ever built.
 
-use super::scan::{Malformed, Scanner};
 use super::shapes::Known;
 use crate::change::Cell;
-
-/// Where `part` begins in `whole`, of which it is a slice.
-pub(super) fn offset_in(whole: &str, part: &str) -> usize {
-    part.as_ptr() as usize - whole.as_ptr() as usize
-}
+use crate::json::{Malformed, Scanner};
 
 /// The columns of one object: where each value lies in the text.
 pub(super) struct Columns {
@@ -20,22 +15,17 @@ pub(super) struct Columns {
     pub(super) names: Option<Vec<String>>,
 }
 
-/// What the columns of an object are read with.
-pub(super) struct ColumnsReader<'a> {
-    /// The record's text, of which the object is a part.
-    pub(super) text: &'a str,
-    /// The columns of the last such object.
-    pub(super) expected: &'a Known,
-}
-
-impl ColumnsReader<'_> {
-    /// Reads an object; none for `null`.
-    pub(super) fn read(&self, scanner: &mut Scanner<'_>) -> Result<Option<Columns>, Malformed> {
+impl Columns {
+    /// Reads an object, which is expected to have these columns; none for `null`.
+    pub(super) fn read(
+        scanner: &mut Scanner<'_>,
+        known: &Known,
+    ) -> Result<Option<Self>, Malformed> {
         if scanner.null() {
             return Ok(None);
         }
-        let mut expected = self.expected.labels.iter();
-        let mut columns = Columns {
+        let mut expected = known.labels.iter();
+        let mut columns = Self {
             cells: Vec::with_capacity(expected.len()),
             names: None,
         };
@@ -43,30 +33,28 @@ impl ColumnsReader<'_> {
         while more {
             let label = expected.next().filter(|_| columns.names.is_none());
             if !label.is_some_and(|label| scanner.label(label)) {
-                let name = scanner.name()?.into_owned();
-                self.name(&mut columns, name);
+                columns.push_name(scanner.name()?.into_owned(), known);
             }
-            let value = scanner.value()?;
-            let start = offset_in(self.text, value);
-            columns.cells.push(Cell::new(start, start + value.len()));
+            let value = scanner.pass_value()?;
+            columns.cells.push(Cell::new(value.start, value.end));
             more = scanner.another()?;
         }
-        if columns.names.is_none() && columns.cells.len() < self.expected.labels.len() {
-            columns.names = Some(self.first(columns.cells.len()));
+        if columns.names.is_none() && columns.cells.len() < known.labels.len() {
+            columns.names = Some(first(known, columns.cells.len()));
         }
         Ok(Some(columns))
     }
 
     /// The next column has a name that was not expected, or is not written as expected.
-    fn name(&self, columns: &mut Columns, name: String) {
-        let before = columns.cells.len();
-        let names = columns.names.get_or_insert_with(|| self.first(before));
+    fn push_name(&mut self, name: String, known: &Known) {
+        let before = self.cells.len();
+        let names = self.names.get_or_insert_with(|| first(known, before));
         names.push(name);
     }
+}
 
-    /// The expected names of the first columns.
-    fn first(&self, columns: usize) -> Vec<String> {
-        let names = self.expected.shape.names().take(columns);
-        names.map(str::to_owned).collect()
-    }
+/// The known names of the first columns.
+fn first(known: &Known, columns: usize) -> Vec<String> {
+    let names = known.shape.names().take(columns);
+    names.map(str::to_owned).collect()
 }

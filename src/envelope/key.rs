@@ -6,14 +6,13 @@
 use std::sync::Arc;
 
 use super::error::{DecodeError, Part};
-use super::fields::{Columns, ColumnsReader};
-use super::json::has_lone_surrogate;
+use super::fields::Columns;
 use super::rows::Image;
-use super::scan::{Malformed, Scanner, syntax_error};
 use super::schema::Schemas;
 use super::shapes::{Known, refuse_duplicates};
 use super::{TableName, text};
 use crate::change::Row;
+use crate::json::{Malformed, Scanner, has_lone_surrogate, syntax_error};
 
 /// What Debezium's `ByLogicalTableRouter` adds to keys; no column.
 const PHYSICAL_TABLE: &str = "__dbz__physicalTableIdentifier";
@@ -121,12 +120,8 @@ impl KeyReader {
         let wrong_form = || DecodeError::KeyForm {
             table: table.to_string(),
         };
-        let mut scanner = Scanner::new(part);
-        let reader = ColumnsReader {
-            text: whole,
-            expected: &self.expected,
-        };
-        let read = reader.read(&mut scanner);
+        let mut scanner = Scanner::of_part(whole, part);
+        let read = Columns::read(&mut scanner, &self.expected);
         match read.and_then(|columns| scanner.end().map(|()| columns)) {
             Ok(Some(columns)) => Ok(columns),
             Ok(None) => Err(DecodeError::NoKey {

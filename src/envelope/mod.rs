@@ -13,13 +13,11 @@
 mod decimal;
 mod error;
 mod fields;
-mod json;
 mod key;
 mod moves;
 mod parse;
 mod placeholder;
 mod rows;
-mod scan;
 mod schema;
 mod shapes;
 mod table;

@@ -5,9 +5,9 @@
 //! are.
 
 use super::error::{DecodeError, Part};
-use super::fields::{Columns, ColumnsReader};
-use super::json::has_lone_surrogate;
-use super::scan::{Malformed, Members, Scanner, names, syntax_error};
+use super::fields::Columns;
+use super::shapes::Known;
+use crate::json::{Malformed, Members, Scanner, has_lone_surrogate, names, syntax_error};
 
 /// The fields of a value that tell what it is. Raw JSON texts, unread.
 #[derive(Default)]
@@ -77,7 +77,7 @@ const SOURCE: [(&str, &str); 15] = names![
 impl<'a> Envelope<'a> {
     fn read(
         scanner: &mut Scanner<'a>,
-        columns: &ColumnsReader<'_>,
+        columns: &Known,
         trust_before: bool,
     ) -> Result<Self, Problem> {
         let mut envelope = Self::default();
@@ -94,13 +94,15 @@ impl<'a> Envelope<'a> {
                 None => envelope.others = true,
             }
             match name {
-                "before" if trust_before => envelope.before = columns.read(scanner)?,
-                "after" => envelope.after = columns.read(scanner)?,
+                "before" if trust_before => envelope.before = Columns::read(scanner, columns)?,
+                "after" => envelope.after = Columns::read(scanner, columns)?,
                 "source" => envelope.source = Source::read(scanner)?,
                 "op" => envelope.op = Some(scanner.value()?),
                 "schema" => envelope.schema = Some(scanner.value()?),
                 "payload" => envelope.payload = Some(scanner.value()?),
-                _ => drop(scanner.value()?),
+                _ => {
+                    scanner.pass_value()?;
+                }
             }
             more = scanner.another()?;
         }
@@ -127,14 +129,14 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Reads an envelope, which is `part` of the record's text. `before` is read only where it can be
-/// trusted (D4).
+/// Reads an envelope, which is `part` of the record's text, and whose rows are expected to have
+/// these columns. `before` is read only where it can be trusted (D4).
 pub(super) fn envelope<'a>(
-    part: &'a str,
-    columns: &ColumnsReader<'_>,
+    (text, part): (&'a str, &str),
+    columns: &Known,
     trust_before: bool,
 ) -> Result<Envelope<'a>, DecodeError> {
-    let mut scanner = Scanner::new(part);
+    let mut scanner = Scanner::of_part(text, part);
     let read = Envelope::read(&mut scanner, columns, trust_before);
     let read = read.and_then(|envelope| Ok(scanner.end().map(|()| envelope)?));
     read.map_err(|problem| match problem {
@@ -176,13 +178,14 @@ impl<'a> Source<'a> {
         let mut more = scanner.open()?;
         while more {
             let field = members.name(scanner)?;
-            let value = scanner.value()?;
             match field.map_or("", |field| SOURCE[field].0) {
-                "schema" => source.schema = Some(value),
-                "table" => source.table = Some(value),
-                "ts_ms" => source.ts_ms = Some(value),
-                "txId" => source.tx_id = Some(value),
-                _ => {}
+                "schema" => source.schema = Some(scanner.value()?),
+                "table" => source.table = Some(scanner.value()?),
+                "ts_ms" => source.ts_ms = Some(scanner.value()?),
+                "txId" => source.tx_id = Some(scanner.value()?),
+                _ => {
+                    scanner.pass_value()?;
+                }
             }
             more = scanner.another()?;
         }

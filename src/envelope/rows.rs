@@ -7,13 +7,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::error::DecodeError;
-use super::json::{TooDeep, compact, has_lone_surrogate};
 use super::placeholder::is_placeholder;
-use super::scan::{Malformed, Scanner, syntax_error, unescaped};
 use super::schema::Type;
 use super::shapes::Known;
 use super::values::{Mismatch, canonical, elements};
 use crate::change::{Cell, Row};
+use crate::json::{
+    Malformed, Scanner, compact, has_lone_surrogate, is_nested, is_too_deep, syntax_error,
+    unescaped,
+};
 
 /// A row image that is located in a record's text but not yet built.
 pub(super) struct Image {
@@ -38,12 +40,6 @@ impl From<Mismatch> for Problem {
     }
 }
 
-impl From<TooDeep> for Problem {
-    fn from(TooDeep: TooDeep) -> Self {
-        Self::TooDeep
-    }
-}
-
 impl Image {
     /// How many columns, and the text from the first one's value to the end of the last one's.
     pub(super) fn extent<'t>(&self, text: &'t str) -> Option<(usize, &'t str)> {
@@ -64,6 +60,9 @@ impl Image {
         for index in 0..self.cells.len() {
             let range = self.cells[index].range();
             let json = text.get(range).expect("cells lie on value boundaries");
+            if self.types.is_none() && !self.known.json[index] && is_canonical(json) {
+                continue;
+            }
             let value = self
                 .value(index, json, partial)
                 .map_err(|problem| self.error(index, problem))?;
@@ -93,7 +92,7 @@ impl Image {
         json: &'j str,
         partial: bool,
     ) -> Result<Option<Cow<'j, str>>, Problem> {
-        let mut value = compact(json)?;
+        let mut value = on_one_line(json)?;
         if partial && is_placeholder(&value) {
             return Ok(None);
         }
@@ -117,6 +116,26 @@ impl Image {
             Problem::Json(detail) => DecodeError::JsonColumn { column, detail },
         }
     }
+}
+
+/// Whether a value of a column without a type begins like nothing that has to be rewritten, nor like
+/// a placeholder. Nearly all values do.
+fn is_canonical(json: &str) -> bool {
+    match json.as_bytes() {
+        // A text that may be an infinity, or a placeholder, as it is, in Base64 or as an object.
+        [b'"', b'+' | b'-' | b'_' | b'X' | b'{', ..] => false,
+        // White space, and each element as above.
+        [b'[' | b'{', ..] => false,
+        _ => true,
+    }
+}
+
+/// The value without white space between its tokens, if readers can read it.
+fn on_one_line(json: &str) -> Result<Cow<'_, str>, Problem> {
+    if is_nested(json) && is_too_deep(json) {
+        return Err(Problem::TooDeep);
+    }
+    Ok(compact(json))
 }
 
 /// One more step of rewriting, which keeps borrowing where it can.
@@ -154,5 +173,22 @@ fn spliced_string(json: &str) -> Result<Cow<'_, str>, Problem> {
     if scanner.escapes_units() && has_lone_surrogate(value) {
         return Err(refused("it escapes half of a surrogate pair"));
     }
-    Ok(Cow::Owned(compact(value)?.into_owned()))
+    Ok(Cow::Owned(on_one_line(value)?.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::placeholder::FORMS;
+
+    #[test]
+    fn what_has_another_form_is_not_taken_for_canonical() {
+        let infinities = [r#""+292278994-08-17T07:12:55Z""#, r#""-290308-12-31""#];
+        for json in FORMS.iter().chain(&infinities).chain(&["[ 1]", "{ }"]) {
+            assert!(!is_canonical(json), "{json}");
+        }
+        for json in ["1", "-1.5", "null", r#""text""#, r#""""#] {
+            assert!(is_canonical(json), "{json}");
+        }
+    }
 }

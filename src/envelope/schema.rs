@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::error::{DecodeError, Part};
-use super::fields::offset_in;
 use super::shapes::Known;
 use super::temporal::Unit;
+use crate::json::offset_in;
 
 /// How a column's values have to be converted.
 #[derive(Clone, Debug, PartialEq, Eq)]

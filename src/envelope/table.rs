@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use super::error::{DecodeError, Part};
-use super::fields::{Columns, ColumnsReader};
-use super::json::has_lone_surrogate;
+use super::fields::Columns;
 use super::key::KeyReader;
 use super::moves::{KeyMoves, Seen};
 use super::parse::{Envelope, envelope};
 use super::rows::Image;
-use super::scan::unescaped;
 use super::schema::Schemas;
 use super::shapes::{Known, Shapes};
 use super::{Decoded, Ignored, Input, TableName, text};
 use crate::change::{Change, Op, TableId, Version};
 use crate::config;
+use crate::json::{has_lone_surrogate, unescaped};
 
 /// The decoder of one table's topic.
 pub(super) struct Table {
@@ -157,11 +156,7 @@ impl Table {
 
     fn content(&mut self, text: &str) -> Result<Content, DecodeError> {
         let expected = Arc::clone(self.shapes.expected());
-        let columns = ColumnsReader {
-            text,
-            expected: &expected,
-        };
-        let parse = |part| envelope(part, &columns, self.full_identity);
+        let parse = |part| envelope((text, part), &expected, self.full_identity);
         let recognised = self.schemas.recognise(text);
         let mut envelope = parse(recognised.unwrap_or(text))?;
         let mut wrapped = recognised.is_some();

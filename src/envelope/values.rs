@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::scan::unescaped;
 use super::schema::Type;
 use super::{decimal, temporal};
+use crate::json::unescaped;
 
 /// A value that its schema does not allow.
 pub(super) struct Mismatch;
@@ -55,12 +55,19 @@ fn named_infinity(json: &str) -> Cow<'_, str> {
         [b'"', b'+' | b'-', ..] => {
             temporal::infinity(json).map_or(Cow::Borrowed(json), Cow::Borrowed)
         }
-        [b'[', b'"', ..] if json.contains("\"+") || json.contains("\"-") => {
+        [b'[', b'"', rest @ ..] if has_signed_string(rest) => {
             let named = elements(json, |element| Ok::<_, Mismatch>(named_infinity(element)));
             named.unwrap_or(Cow::Borrowed(json))
         }
         _ => Cow::Borrowed(json),
     }
+}
+
+/// Whether an element of an array may be a text that begins with a sign; the first one's quote is
+/// already passed.
+fn has_signed_string(elements: &[u8]) -> bool {
+    let is_signed = |pair: &[u8]| matches!(pair, [b'"', b'+' | b'-']);
+    matches!(elements, [b'+' | b'-', ..]) || elements.windows(2).any(is_signed)
 }
 
 fn integer(json: &str) -> Result<i64, Mismatch> {

@@ -18,35 +18,10 @@ pub type MissingField = Arc<str>;
 pub struct Body(String);
 
 impl Body {
-    /// An object without fields, with room for so many bytes.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        let mut text = String::with_capacity(bytes + 2);
-        text.push_str("{}");
-        Self(text)
-    }
-
-    /// The same fields, with room for so many bytes more.
-    pub(super) fn clone_with_room(&self, bytes: usize) -> Self {
-        let mut text = String::with_capacity(self.0.len() + bytes);
-        text.push_str(&self.0);
-        Self(text)
-    }
-
     /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Appends a field whose `label` (the escaped name with its colon) is ready made.
-    pub(super) fn push(&mut self, label: &str, value: impl FnOnce(&mut String)) {
-        self.0.pop();
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        self.0.push_str(label);
-        value(&mut self.0);
-        self.0.push('}');
     }
 }
 
@@ -55,6 +30,40 @@ impl Deref for Body {
 
     fn deref(&self) -> &str {
         &self.0
+    }
+}
+
+/// Puts a [`Body`] together: its text without the closing brace.
+pub(super) struct BodyBuilder(String);
+
+impl BodyBuilder {
+    /// No field yet, and room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes + 2);
+        text.push('{');
+        Self(text)
+    }
+
+    /// The fields of a body, and room for so many bytes more.
+    pub(super) fn with_fields_of(body: &Body, bytes: usize) -> Self {
+        let mut text = String::with_capacity(body.len() + bytes);
+        text.push_str(body.strip_suffix('}').unwrap_or_default());
+        Self(text)
+    }
+
+    /// Appends a field whose `label` (the escaped name with its colon) is ready made.
+    pub(super) fn push(&mut self, label: &str, value: impl FnOnce(&mut String)) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push_str(label);
+        value(&mut self.0);
+    }
+
+    /// The body.
+    pub(super) fn finish(mut self) -> Body {
+        self.0.push('}');
+        Body(self.0)
     }
 }
 
@@ -99,7 +108,7 @@ impl Fields {
 
     /// The body of a row, and the fields whose columns are unavailable.
     pub(super) fn body(&self, row: &Row) -> (Body, Vec<MissingField>) {
-        let mut body = Body::with_capacity(self.len(row));
+        let mut body = BodyBuilder::with_capacity(self.len(row));
         let mut missing = Vec::new();
         for field in &self.fields {
             match row.at(field.column) {
@@ -112,7 +121,7 @@ impl Fields {
                 }
             }
         }
-        (body, missing)
+        (body.finish(), missing)
     }
 
     /// How long the body will be, where no field has a path.

@@ -1,8 +1,9 @@
 //! Completes a partial body from another one.
 
-use super::fields::{Body, MissingField};
+use super::fields::{Body, BodyBuilder, MissingField};
 use super::path;
 use crate::change::label;
+use crate::json::{Malformed, compact};
 
 /// Appends to `known` those of the `missing` fields that `base`, the text of a JSON object, has;
 /// answers the body and the fields that are still missing. Other fields of `base` are left behind:
@@ -14,7 +15,7 @@ pub(crate) fn fill(
     known: &Body,
     missing: &[MissingField],
     base: &str,
-) -> Result<(Body, Vec<MissingField>), serde_json::Error> {
+) -> Result<(Body, Vec<MissingField>), Malformed> {
     let mut found: Vec<Option<&str>> = vec![None; missing.len()];
     path::each_member(base, |name, value| {
         let index = missing.iter().position(|missing| **missing == *name);
@@ -23,13 +24,13 @@ pub(crate) fn fill(
         }
     })?;
     let added: usize = found.iter().flatten().map(|value| value.len() + 64).sum();
-    let mut body = known.clone_with_room(added);
+    let mut body = BodyBuilder::with_fields_of(known, added);
     let mut still = Vec::new();
     for (name, value) in missing.iter().zip(found) {
         match value {
-            Some(value) => body.push(&label(name), |text| path::push_line(text, value)),
+            Some(value) => body.push(&label(name), |text| text.push_str(&compact(value))),
             None => still.push(name.clone()),
         }
     }
-    Ok((body, still))
+    Ok((body.finish(), still))
 }

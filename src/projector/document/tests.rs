@@ -303,7 +303,8 @@ proptest! {
     fn a_body_is_one_line_of_valid_json(document in generated(1)) {
         if !matches!(document.action, Action::Delete) {
             let body = body(&document);
-            prop_assert!(path::is_json(body), "{body}");
+            let read: Result<serde::de::IgnoredAny, _> = serde_json::from_str(body);
+            prop_assert!(read.is_ok(), "{body}");
             prop_assert!(!body.contains(['\n', '\r']));
         }
     }

@@ -1,20 +1,21 @@
 //! The members of a JSON object, found in one pass over its text.
 //!
-//! Much of what a record costs is spent here, so nothing is read that is only passed over: strings
+//! Much of what a record costs is spent here (see `envelope`), so nothing is read that is only passed over: strings
 //! go by eight bytes at a time, and an expected name is compared and not looked for. Accepted is
 //! what `serde_json` accepts. What is wrong with a text that is not, [`syntax_error`] asks it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 /// The text is no JSON, or something else stands where an object was asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// Goes over a JSON text.
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     escapes_units: bool,
@@ -22,27 +23,35 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Stands before the text.
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self::of_part(text, text)
+    }
+
+    /// Stands before a part of the text, which is a slice of it, and goes no further.
+    pub(crate) fn of_part(text: &'a str, part: &str) -> Self {
+        let start = offset_in(text, part);
         Self {
-            text,
-            at: 0,
+            text: text.get(..start + part.len()).unwrap_or_default(),
+            at: start,
             escapes_units: false,
         }
     }
 
     /// Whether a `\u` was passed, which may be half of a surrogate pair.
-    pub(super) fn escapes_units(&self) -> bool {
+    pub(crate) fn escapes_units(&self) -> bool {
         self.escapes_units
     }
 
     /// Enters an object; whether it has a member.
-    pub(super) fn open(&mut self) -> Result<bool, Malformed> {
+    #[inline]
+    pub(crate) fn open(&mut self) -> Result<bool, Malformed> {
         self.pass(b'{')?;
         Ok(self.pass(b'}').is_err())
     }
 
     /// Leaves a member; whether there is another, or else the object.
-    pub(super) fn another(&mut self) -> Result<bool, Malformed> {
+    #[inline]
+    pub(crate) fn another(&mut self) -> Result<bool, Malformed> {
         if self.pass(b',').is_ok() {
             return Ok(true);
         }
@@ -51,7 +60,8 @@ impl<'a> Scanner<'a> {
 
     /// Passes a member's name if it is the one of this label, which is the name in quotes and a
     /// colon.
-    pub(super) fn label(&mut self, label: &str) -> bool {
+    #[inline]
+    pub(crate) fn label(&mut self, label: &str) -> bool {
         self.peek();
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let stands = rest.starts_with(label.as_bytes());
@@ -62,7 +72,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a member's name.
-    pub(super) fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    pub(crate) fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(Malformed);
         }
@@ -78,23 +88,30 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a value.
-    pub(super) fn value(&mut self) -> Result<&'a str, Malformed> {
+    pub(crate) fn value(&mut self) -> Result<&'a str, Malformed> {
+        let range = self.pass_value()?;
+        self.text.get(range).ok_or(Malformed)
+    }
+
+    /// Passes a value; where it lies in the text.
+    #[inline]
+    pub(crate) fn pass_value(&mut self) -> Result<Range<usize>, Malformed> {
         let first = self.peek().ok_or(Malformed)?;
         let start = self.at;
         match first {
             b'[' | b'{' => self.nested()?,
             _ => self.scalar(first)?,
         }
-        self.text.get(start..self.at).ok_or(Malformed)
+        Ok(start..self.at)
     }
 
     /// Passes `null` if it stands here.
-    pub(super) fn null(&mut self) -> bool {
+    pub(crate) fn null(&mut self) -> bool {
         self.peek() == Some(b'n') && self.word("null").is_ok()
     }
 
     /// There must be nothing more.
-    pub(super) fn end(&mut self) -> Result<(), Malformed> {
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None => Ok(()),
             Some(_) => Err(Malformed),
@@ -102,16 +119,25 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next byte that is no white space; stands before it.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
-        loop {
-            let byte = *self.text.as_bytes().get(self.at)?;
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-                return Some(byte);
-            }
-            self.at += 1;
+        match *self.text.as_bytes().get(self.at)? {
+            byte if byte > b' ' => Some(byte),
+            _ => self.peek_after_space(),
         }
     }
 
+    /// Debezium writes none between tokens.
+    #[cold]
+    fn peek_after_space(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let spaces = rest.iter().take_while(|byte| is_space(byte)).count();
+        self.at += spaces;
+        rest.get(spaces).copied()
+    }
+
+    #[inline]
     fn pass(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.peek() != Some(byte) {
             return Err(Malformed);
@@ -120,6 +146,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn scalar(&mut self, first: u8) -> Result<(), Malformed> {
         match first {
             b'"' => self.string().map(drop),
@@ -141,25 +168,33 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a string, before whose quote it stands; whether it has no escapes.
+    #[inline]
     fn string(&mut self) -> Result<bool, Malformed> {
         let bytes = self.text.as_bytes();
-        let mut is_plain = true;
-        let mut at = self.at + 1;
+        let at = plain_until(bytes, self.at + 1);
+        if bytes.get(at) == Some(&b'"') {
+            self.at = at + 1;
+            return Ok(true);
+        }
+        self.escaped_string(at).map(|()| false)
+    }
+
+    /// Passes the rest of a string from its first escape on.
+    fn escaped_string(&mut self, mut at: usize) -> Result<(), Malformed> {
+        let bytes = self.text.as_bytes();
         loop {
-            at = plain_until(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     let len = escape_len(bytes.get(at + 1..).unwrap_or_default())?;
                     self.escapes_units |= len > SHORT_ESCAPE;
-                    at += len;
+                    at = plain_until(bytes, at + len);
                 }
                 _ => return Err(Malformed),
             }
-            is_plain = false;
         }
         self.at = at + 1;
-        Ok(is_plain)
+        Ok(())
     }
 
     fn number(&mut self) -> Result<(), Malformed> {
@@ -232,28 +267,28 @@ impl<'a> Scanner<'a> {
 }
 
 /// Names of members, each as it is and as it stands before a value.
-pub(super) type Names = [(&'static str, &'static str)];
+pub(crate) type Names = [(&'static str, &'static str)];
 
 /// An array of [`Names`] of string literals.
 macro_rules! names {
     ($($name:literal),* $(,)?) => { [$(($name, concat!("\"", $name, "\":"))),*] };
 }
-pub(super) use names;
+pub(crate) use names;
 
 /// Goes over the members of an object that are known by name and mostly stand in a known order.
-pub(super) struct Members {
+pub(crate) struct Members {
     names: &'static Names,
     next: usize,
 }
 
 impl Members {
     /// The members are expected in the order of these names.
-    pub(super) fn new(names: &'static Names) -> Self {
+    pub(crate) fn new(names: &'static Names) -> Self {
         Self { names, next: 0 }
     }
 
     /// Passes the next member's name; its index, if it is one of the known ones.
-    pub(super) fn name(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<usize>, Malformed> {
+    pub(crate) fn name(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<usize>, Malformed> {
         let expected = self.names.get(self.next);
         if expected.is_some_and(|(_, label)| scanner.label(label)) {
             self.next += 1;
@@ -268,44 +303,46 @@ impl Members {
     }
 }
 
-/// The text of a JSON string, which is valid.
-pub(super) fn unescaped(quoted: &str) -> Option<Cow<'_, str>> {
+/// The text of a valid JSON string; `None` for anything else.
+pub(crate) fn unescaped(quoted: &str) -> Option<Cow<'_, str>> {
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    let mut rest = inner.split_once('\\');
-    if rest.is_none() {
+    let mut escape = plain_until(inner.as_bytes(), 0);
+    if escape == inner.len() {
         return Some(Cow::Borrowed(inner));
     }
     let mut text = String::with_capacity(inner.len());
-    let mut tail = inner;
-    while let Some((before, escaped)) = rest {
-        text.push_str(before);
-        let mut after = escaped.chars();
-        text.push(match after.next()? {
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => return serde_json::from_str(quoted).ok().map(Cow::Owned),
-            itself => itself,
+    let mut start = 0;
+    while escape < inner.len() {
+        text.push_str(inner.get(start..escape)?);
+        text.push(match inner.as_bytes().get(escape + 1)? {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return serde_json::from_str(quoted).ok().map(Cow::Owned),
+            itself => char::from(*itself),
         });
-        tail = after.as_str();
-        rest = tail.split_once('\\');
+        start = escape + SHORT_ESCAPE;
+        escape = plain_until(inner.as_bytes(), start);
     }
-    text.push_str(tail);
+    text.push_str(inner.get(start..)?);
     Some(Cow::Owned(text))
 }
 
 /// Where, from `at` on, the first quote, backslash or control character is, or the end.
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let special = specials(u64::from_le_bytes(*eight));
+#[inline]
+pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    let mut eights = bytes.get(at..).unwrap_or_default().chunks_exact(8);
+    for eight in &mut eights {
+        let eight = eight.try_into().expect("eight bytes");
+        let special = specials(u64::from_le_bytes(eight));
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
+    let rest = eights.remainder();
     let is_special = |&byte: &u8| byte < b' ' || byte == b'"' || byte == b'\\';
     at + rest.iter().position(is_special).unwrap_or(rest.len())
 }
@@ -313,6 +350,7 @@ fn plain_until(bytes: &[u8], mut at: usize) -> usize {
 /// Eight bytes at once: the high bit of the lowest quote, backslash or control character is set, and
 /// none below it. (Hacker's Delight, §6-1: a byte less one borrows from its high bit only if it was
 /// zero, or one above it that was.)
+#[inline]
 fn specials(eight: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES << 7;
@@ -343,8 +381,13 @@ fn escape_len(bytes: &[u8]) -> Result<usize, Malformed> {
     }
 }
 
+/// Where `part` begins in `whole`, of which it is a slice.
+pub(crate) fn offset_in(whole: &str, part: &str) -> usize {
+    part.as_ptr() as usize - whole.as_ptr() as usize
+}
+
 /// What is wrong with the text if it is no JSON. Quotes nothing of it.
-pub(super) fn syntax_error(text: &str) -> Option<String> {
+pub(crate) fn syntax_error(text: &str) -> Option<String> {
     let read: Result<&RawValue, _> = serde_json::from_str(text);
     read.err().map(|error| error.to_string())
 }

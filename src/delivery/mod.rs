@@ -68,6 +68,8 @@ pub enum ToSink {
 pub struct Report {
     /// Which sink, by its index.
     pub sink: usize,
+    /// Changes that it has projected since its last report.
+    pub projected: usize,
     /// Records that the store holds, whose acks come later.
     pub applied: Vec<Applied>,
     /// Records that are done.

@@ -71,10 +71,12 @@ impl Pipeline {
     }
 
     /// Gives each sink what was gathered for it.
-    fn hand_out(&self, deliveries: &mut [Vec<Delivery>]) {
-        for (sink, deliveries) in self.wiring.sinks.iter().zip(deliveries) {
+    fn hand_out(&mut self, deliveries: &mut [Vec<Delivery>]) {
+        for (sink, deliveries) in deliveries.iter_mut().enumerate() {
             if !deliveries.is_empty() {
-                tell(sink, ToSink::Changes(std::mem::take(deliveries)));
+                self.pace.gave(sink, deliveries.len());
+                let changes = ToSink::Changes(std::mem::take(deliveries));
+                tell(&self.wiring.sinks[sink], changes);
             }
         }
     }

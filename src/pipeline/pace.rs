@@ -1,4 +1,8 @@
-//! The stores set the pace: when little of the budget is left, the next records wait for an ack.
+//! The sinks set the pace: the next records wait while a sink has not projected what it was given,
+//! and for an ack when little of the budget is left.
+//!
+//! Changes that pile up before a sink that is short of CPU would fill the budget, and be out of every
+//! cache when their turn comes.
 //!
 //! Pausing alone would hold the budget as well, and slow everything down: librdkafka throws away
 //! what it has fetched of a paused partition, and when all were paused, the thread that fetches may
@@ -8,30 +12,61 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long records wait for an ack. Behind them the poll thread comes to wait as well, which must
-/// not last: it has a session to keep and a rebalance to answer.
+/// How long records wait at most. Behind them the poll thread comes to wait as well, which must not
+/// last: it has a session to keep and a rebalance to answer.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Changes that may lie before a sink: those of a few events of the source, so that neither waits
+/// for the other where both have a core.
+const UNPROJECTED: usize = 1024;
+
 /// Whether the next records may come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
-    waits_until: Option<Instant>,
+    /// For each sink the changes that it was given and has not projected.
+    unprojected: Vec<usize>,
+    lacks_room: bool,
+    patient_until: Option<Instant>,
 }
 
 impl Pace {
+    /// The pace of so many sinks.
+    pub(super) fn new(sinks: usize) -> Self {
+        Self {
+            unprojected: vec![0; sinks],
+            lacks_room: false,
+            patient_until: None,
+        }
+    }
+
+    /// A sink was given changes.
+    pub(super) fn gave(&mut self, sink: usize, changes: usize) {
+        self.unprojected[sink] += changes;
+    }
+
     /// Records were taken, after which the budget has room or not.
     pub(super) fn took(&mut self, has_room: bool, now: Instant) {
-        self.waits_until = (!has_room).then(|| now + PATIENCE);
+        self.lacks_room = !has_room;
+        self.patient_until = Some(now + PATIENCE);
+    }
+
+    /// A sink has projected changes.
+    pub(super) fn projected(&mut self, sink: usize, changes: usize) {
+        if let Some(unprojected) = self.unprojected.get_mut(sink) {
+            *unprojected = unprojected.saturating_sub(changes);
+        }
     }
 
     /// A store has answered.
     pub(super) fn acknowledged(&mut self) {
-        self.waits_until = None;
+        self.lacks_room = false;
     }
 
     /// Whether the next records need not wait any longer.
     pub(super) fn allows(&self, now: Instant) -> bool {
-        self.waits_until.is_none_or(|until| now >= until)
+        let is_behind = self.unprojected.iter().any(|it| *it >= UNPROJECTED);
+        let waits = self.lacks_room || is_behind;
+        !waits || self.patient_until.is_none_or(|until| now >= until)
     }
 }
 
@@ -42,19 +77,33 @@ mod tests {
     #[test]
     fn records_wait_for_an_ack_only_when_little_of_the_budget_is_left() {
         let now = Instant::now();
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(1);
         pace.took(true, now);
         assert!(pace.allows(now));
         pace.took(false, now);
+        pace.projected(0, 1);
         assert!(!pace.allows(now));
         pace.acknowledged();
         assert!(pace.allows(now));
     }
 
     #[test]
-    fn a_store_that_does_not_answer_holds_nobody_for_long() {
+    fn records_wait_while_any_sink_has_much_to_project() {
         let now = Instant::now();
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(2);
+        pace.gave(1, UNPROJECTED);
+        pace.took(true, now);
+        pace.acknowledged();
+        assert!(!pace.allows(now));
+        pace.projected(1, 1);
+        assert!(pace.allows(now));
+    }
+
+    #[test]
+    fn nobody_waits_for_long() {
+        let now = Instant::now();
+        let mut pace = Pace::new(1);
+        pace.gave(0, UNPROJECTED);
         pace.took(false, now);
         assert!(!pace.allows(now + PATIENCE / 2));
         assert!(pace.allows(now + PATIENCE));

@@ -95,7 +95,7 @@ impl Pipeline {
                 .collect(),
             intakes: HashMap::default(),
             budget: Budget::new(wiring.budget),
-            pace: Pace::default(),
+            pace: Pace::new(wiring.sinks.len()),
             drain: None,
             stopping: false,
             touched: false,
@@ -157,8 +157,8 @@ impl Pipeline {
         }
     }
 
-    /// Whether the source's next event need not wait for an ack of a sink. What is given up is
-    /// never waited for.
+    /// Whether the source's next event need not wait for a sink. What is given up is never waited
+    /// for.
     fn may_take(&self) -> bool {
         self.stopping || self.drain.is_some() || self.pace.allows(Instant::now())
     }
@@ -242,6 +242,7 @@ impl Pipeline {
                 intake.ledger.applied(&applied);
             }
         }
+        self.pace.projected(report.sink, report.projected);
         if !report.acks.is_empty() {
             self.pace.acknowledged();
         }

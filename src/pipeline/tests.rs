@@ -162,3 +162,27 @@ async fn a_store_that_does_not_answer_is_waited_for_until_the_budget_is_spent_an
     tokio::time::sleep(MOMENT).await;
     assert!(played.has_paused());
 }
+
+#[tokio::test(start_paused = true)]
+async fn records_wait_while_the_sink_has_much_to_project() {
+    let mut played = Played::start().await;
+    let mut given = 0;
+    let waits = loop {
+        played.deliver(1).await;
+        match played.arrives().await {
+            Some(changes) => played.acknowledge(changes),
+            None => break true,
+        }
+        given += 1;
+        if given > 10_000 {
+            break false;
+        }
+    };
+    assert!(waits, "{given} changes lie before the sink");
+    let report = Report {
+        projected: given,
+        ..Report::default()
+    };
+    played.reports.send(report).unwrap();
+    assert!(played.arrives().await.is_some(), "it waits on");
+}

@@ -37,9 +37,11 @@ const IDLE_POLL: Duration = Duration::from_millis(100);
 /// under way then lasts a store longer than this.
 const PAUSED_POLL: Duration = Duration::from_millis(10);
 
-/// Records cross to the pipeline together, at most this many or this many bytes.
-const BATCH_RECORDS: usize = 1024;
-const BATCH_BYTES: u64 = 1 << 20;
+/// Records cross to the pipeline together, at most this many or this many bytes: few enough to be in
+/// a core's cache still when they are decoded, and to be far below the budget where a table has
+/// many projections.
+const BATCH_RECORDS: usize = 256;
+const BATCH_BYTES: u64 = 256 << 10;
 
 /// Events that may wait for the pipeline. It never waits for this thread, so a full channel is a
 /// wait for its CPU or, for a moment, for the stores (`pipeline::pace`), and what was polled but

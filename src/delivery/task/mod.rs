@@ -172,6 +172,7 @@ where
     fn take(&mut self, message: ToSink) {
         match message {
             ToSink::Changes(deliveries) => {
+                self.report.projected += deliveries.len();
                 deliveries
                     .into_iter()
                     .for_each(|delivery| self.arrive(delivery));
@@ -251,7 +252,7 @@ where
 
     fn send_report(&mut self) {
         let report = &self.report;
-        let silent = report.acks.is_empty() && report.applied.is_empty();
+        let silent = report.projected == 0 && report.acks.is_empty() && report.applied.is_empty();
         if silent && !report.drained && report.fatal.is_none() {
             return;
         }

@@ -46,8 +46,8 @@ pub(crate) fn own(series: &Series) -> String {
 
 /// Memory that records and what is made of them take until they are acknowledged.
 pub(crate) fn held(_: &Series) -> String {
-    "what is held until the store acknowledges: the budget (64 MiB) counts records, and mutations, \
-     request bodies and librdkafka's queue (16 MiB) come on top"
+    "what is held until the store acknowledges: the budget (64 MiB), and request bodies, \
+     librdkafka's queue (16 MiB) and what the allocator keeps come on top"
         .to_owned()
 }
 

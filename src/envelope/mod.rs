@@ -5,10 +5,9 @@
 //! by what the record says of itself (`op`, `source`), only a bare tombstone by its topic.
 //!
 //! The budget: half of the 4 µs of CPU that an event may cost. Spent on an event of 1 KB with a
-//! json column (callgrind, `make bench`'s products): 28 000 instructions, 52 % of them to find the
-//! members of the value, 31 % to build the row (nearly half of that for the json column), 7 % to
-//! see that the text is UTF-8 without half surrogates, 5 % for the key. An old row that is trusted
-//! costs 11 000 more.
+//! json column (callgrind, `make bench`'s products): 26 500 instructions, 53 % of them to find the
+//! members of the value, 32 % to bring the row to its form (more than half of that for the json
+//! column), 5 % for the key, 3 % to see that the text is UTF-8.
 
 mod decimal;
 mod error;

@@ -1,8 +1,9 @@
 //! The members of a JSON object, found in one pass over its text.
 //!
-//! Much of what a record costs is spent here (see `envelope`), so nothing is read that is only passed over: strings
-//! go by eight bytes at a time, and an expected name is compared and not looked for. Accepted is
-//! what `serde_json` accepts. What is wrong with a text that is not, [`syntax_error`] asks it.
+//! Much of what a record costs is spent here (see `envelope`), so nothing is read that is only
+//! passed over: strings go by eight bytes at a time, and an expected name is compared and not looked
+//! for. Accepted is what `serde_json` accepts. What is wrong with a text that is not,
+//! [`syntax_error`] asks it.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -103,10 +103,10 @@ impl Client {
                 self.tell_ends().await;
             }
             if now >= self.heartbeat_at {
-                self.heartbeat(now).await;
+                self.heartbeat().await;
             }
             self.begin().await;
-            self.in_background(now).await;
+            self.in_background().await;
             let idle = if self.paused.is_empty() { 200 } else { 50 };
             let wait = if quiet { idle } else { fastrand::u64(..60) };
             tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -194,7 +194,9 @@ impl Client {
         }
     }
 
-    async fn heartbeat(&mut self, now: Duration) {
+    async fn heartbeat(&mut self) {
+        // Telling may have waited for the pipeline, while other members went on.
+        let now = self.world.now();
         let Some(member) = self.member else {
             let joined = self.world.lock().group.join(now);
             self.process.member.store(joined, Ordering::Relaxed);
@@ -301,7 +303,8 @@ impl Client {
         }
     }
 
-    async fn in_background(&mut self, now: Duration) {
+    async fn in_background(&mut self) {
+        let now = self.world.now();
         if now >= self.commit_at {
             self.commit_at = now + COMMIT_EVERY;
             let stored = std::mem::take(&mut self.stored);

@@ -55,7 +55,7 @@ fn named_infinity(json: &str) -> Cow<'_, str> {
         [b'"', b'+' | b'-', ..] => {
             temporal::infinity(json).map_or(Cow::Borrowed(json), Cow::Borrowed)
         }
-        [b'[', b'"', rest @ ..] if has_signed_string(rest) => {
+        [b'[', b'"', ..] if has_signed_string(json) => {
             let named = elements(json, |element| Ok::<_, Mismatch>(named_infinity(element)));
             named.unwrap_or(Cow::Borrowed(json))
         }
@@ -63,11 +63,10 @@ fn named_infinity(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether an element of an array may be a text that begins with a sign; the first one's quote is
-/// already passed.
-fn has_signed_string(elements: &[u8]) -> bool {
-    let is_signed = |pair: &[u8]| matches!(pair, [b'"', b'+' | b'-']);
-    matches!(elements, [b'+' | b'-', ..]) || elements.windows(2).any(is_signed)
+/// Whether an element of an array may be a text that begins with a sign.
+fn has_signed_string(array: &str) -> bool {
+    let mut pairs = array.as_bytes().windows(2);
+    pairs.any(|pair| matches!(pair, [b'"', b'+' | b'-']))
 }
 
 fn integer(json: &str) -> Result<i64, Mismatch> {

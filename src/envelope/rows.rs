@@ -13,8 +13,7 @@ use super::shapes::Known;
 use super::values::{Mismatch, canonical, elements};
 use crate::change::{Cell, Row};
 use crate::json::{
-    Malformed, Scanner, compact, has_lone_surrogate, is_nested, is_too_deep, syntax_error,
-    unescaped,
+    Malformed, Scanner, compact, has_lone_surrogate, is_too_deep, syntax_error, unescaped,
 };
 
 /// A row image that is located in a record's text but not yet built.
@@ -132,7 +131,7 @@ fn is_canonical(json: &str) -> bool {
 
 /// The value without white space between its tokens, if readers can read it.
 fn on_one_line(json: &str) -> Result<Cow<'_, str>, Problem> {
-    if is_nested(json) && is_too_deep(json) {
+    if is_too_deep(json) {
         return Err(Problem::TooDeep);
     }
     Ok(compact(json))

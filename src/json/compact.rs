@@ -4,12 +4,15 @@
 
 use std::borrow::Cow;
 
-use super::scan::plain_until;
+use super::string::plain_until;
 
 /// Whether valid JSON is nested deeper than `serde_json` reads by default: readers that recurse stop
 /// there.
 pub(crate) fn is_too_deep(json: &str) -> bool {
     const DEEPEST: usize = 127;
+    if !is_nested(json) {
+        return false;
+    }
     let bytes = json.as_bytes();
     let (mut depth, mut at) = (0, 0);
     while let Some(byte) = bytes.get(at) {
@@ -57,7 +60,7 @@ pub(crate) fn compact(json: &str) -> Cow<'_, str> {
 }
 
 /// Whether the text of a JSON value is an array or an object.
-pub(crate) fn is_nested(json: &str) -> bool {
+fn is_nested(json: &str) -> bool {
     matches!(json.as_bytes(), [b'[' | b'{', ..])
 }
 

@@ -2,9 +2,13 @@
 //! digit is lost and little is paid.
 
 mod compact;
+mod members;
 mod scan;
+mod string;
 mod surrogate;
 
-pub(crate) use compact::{compact, is_nested, is_too_deep};
-pub(crate) use scan::{Malformed, Members, Scanner, names, offset_in, syntax_error, unescaped};
+pub(crate) use compact::{compact, is_too_deep};
+pub(crate) use members::{Members, names};
+pub(crate) use scan::{Malformed, Scanner, offset_in, syntax_error};
+pub(crate) use string::unescaped;
 pub(crate) use surrogate::has_lone_surrogate;

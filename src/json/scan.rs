@@ -11,6 +11,8 @@ use std::ops::Range;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use super::string::{SHORT_ESCAPE, escape_len, plain_until, unescaped};
+
 /// The text is no JSON, or something else stands where an object was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
@@ -46,8 +48,7 @@ impl<'a> Scanner<'a> {
     /// Enters an object; whether it has a member.
     #[inline]
     pub(crate) fn open(&mut self) -> Result<bool, Malformed> {
-        self.pass(b'{')?;
-        Ok(self.pass(b'}').is_err())
+        self.enter(b'{')
     }
 
     /// Leaves a member; whether there is another, or else the object.
@@ -74,18 +75,9 @@ impl<'a> Scanner<'a> {
 
     /// Passes a member's name.
     pub(crate) fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        if self.peek() != Some(b'"') {
-            return Err(Malformed);
-        }
-        let start = self.at;
-        let is_plain = self.string()?;
-        let quoted = self.text.get(start..self.at).ok_or(Malformed)?;
-        let name = match is_plain {
-            true => Cow::Borrowed(quoted.get(1..quoted.len() - 1).ok_or(Malformed)?),
-            false => Cow::Owned(serde_json::from_str(quoted).map_err(|_| Malformed)?),
-        };
-        self.pass(b':')?;
-        Ok(name)
+        let quoted = self.pass_name()?;
+        let quoted = self.text.get(quoted).ok_or(Malformed)?;
+        unescaped(quoted).ok_or(Malformed)
     }
 
     /// Passes a value.
@@ -150,7 +142,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn scalar(&mut self, first: u8) -> Result<(), Malformed> {
         match first {
-            b'"' => self.string().map(drop),
+            b'"' => self.string(),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.word("true"),
             b'f' => self.word("false"),
@@ -168,16 +160,16 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes a string, before whose quote it stands; whether it has no escapes.
+    /// Passes a string, before whose quote it stands.
     #[inline]
-    fn string(&mut self) -> Result<bool, Malformed> {
+    fn string(&mut self) -> Result<(), Malformed> {
         let bytes = self.text.as_bytes();
         let at = plain_until(bytes, self.at + 1);
         if bytes.get(at) == Some(&b'"') {
             self.at = at + 1;
-            return Ok(true);
+            return Ok(());
         }
-        self.escaped_string(at).map(|()| false)
+        self.escaped_string(at)
     }
 
     /// Passes the rest of a string from its first escape on.
@@ -225,22 +217,20 @@ impl<'a> Scanner<'a> {
         loop {
             let first = self.peek().ok_or(Malformed)?;
             let is_entered = match first {
-                b'{' => self.open()?,
-                b'[' => self.open_array()?,
+                b'{' | b'[' => self.enter(first)?,
                 _ => self.scalar(first).map(|()| false)?,
             };
             if is_entered {
                 if first == b'{' {
-                    self.passed_name()?;
+                    self.pass_name()?;
                 }
-                // In ASCII a closing bracket stands two after its opening one.
-                ends.push(first + 2);
+                ends.push(closing(first));
                 continue;
             }
             while let Some(&end) = ends.last() {
                 if self.pass(b',').is_ok() {
                     if end == b'}' {
-                        self.passed_name()?;
+                        self.pass_name()?;
                     }
                     break;
                 }
@@ -253,111 +243,29 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn open_array(&mut self) -> Result<bool, Malformed> {
-        self.pass(b'[')?;
-        Ok(self.pass(b']').is_err())
+    /// Enters an object or array by its opening bracket; whether it has anything in it.
+    #[inline]
+    fn enter(&mut self, opening: u8) -> Result<bool, Malformed> {
+        self.pass(opening)?;
+        Ok(self.pass(closing(opening)).is_err())
     }
 
-    fn passed_name(&mut self) -> Result<(), Malformed> {
+    /// Passes a member's name; where it lies in its quotes.
+    fn pass_name(&mut self) -> Result<Range<usize>, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(Malformed);
         }
+        let start = self.at;
         self.string()?;
-        self.pass(b':')
+        let end = self.at;
+        self.pass(b':')?;
+        Ok(start..end)
     }
 }
 
-/// Names of members, each as it is and as it stands before a value.
-pub(crate) type Names = [(&'static str, &'static str)];
-
-/// An array of [`Names`] of string literals.
-macro_rules! names {
-    ($($name:literal),* $(,)?) => { [$(($name, concat!("\"", $name, "\":"))),*] };
-}
-pub(crate) use names;
-
-/// Goes over the members of an object that are known by name and mostly stand in a known order.
-pub(crate) struct Members {
-    names: &'static Names,
-    next: usize,
-}
-
-impl Members {
-    /// The members are expected in the order of these names.
-    pub(crate) fn new(names: &'static Names) -> Self {
-        Self { names, next: 0 }
-    }
-
-    /// Passes the next member's name; its index, if it is one of the known ones.
-    pub(crate) fn name(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<usize>, Malformed> {
-        let expected = self.names.get(self.next);
-        if expected.is_some_and(|(_, label)| scanner.label(label)) {
-            self.next += 1;
-            return Ok(Some(self.next - 1));
-        }
-        let name = scanner.name()?;
-        let index = self.names.iter().position(|(known, _)| *known == name);
-        if let Some(index) = index {
-            self.next = index + 1;
-        }
-        Ok(index)
-    }
-}
-
-/// The text of a valid JSON string; `None` for anything else.
-pub(crate) fn unescaped(quoted: &str) -> Option<Cow<'_, str>> {
-    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    let mut escape = plain_until(inner.as_bytes(), 0);
-    if escape == inner.len() {
-        return Some(Cow::Borrowed(inner));
-    }
-    let mut text = String::with_capacity(inner.len());
-    let mut start = 0;
-    while escape < inner.len() {
-        text.push_str(inner.get(start..escape)?);
-        text.push(match inner.as_bytes().get(escape + 1)? {
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return serde_json::from_str(quoted).ok().map(Cow::Owned),
-            itself => char::from(*itself),
-        });
-        start = escape + SHORT_ESCAPE;
-        escape = plain_until(inner.as_bytes(), start);
-    }
-    text.push_str(inner.get(start..)?);
-    Some(Cow::Owned(text))
-}
-
-/// Where, from `at` on, the first quote, backslash or control character is, or the end.
-#[inline]
-pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    let mut eights = bytes.get(at..).unwrap_or_default().chunks_exact(8);
-    for eight in &mut eights {
-        let eight = eight.try_into().expect("eight bytes");
-        let special = specials(u64::from_le_bytes(eight));
-        if special != 0 {
-            return at + special.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = eights.remainder();
-    let is_special = |&byte: &u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    at + rest.iter().position(is_special).unwrap_or(rest.len())
-}
-
-/// Eight bytes at once: the high bit of the lowest quote, backslash or control character is set, and
-/// none below it. (Hacker's Delight, §6-1: a byte less one borrows from its high bit only if it was
-/// zero, or one above it that was.)
-#[inline]
-fn specials(eight: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xFF;
-    const HIGH: u64 = ONES << 7;
-    let below = |bytes: u64, bound: u8| bytes.wrapping_sub(ONES * u64::from(bound)) & !bytes;
-    let equal = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
-    (below(eight, b' ') | equal(b'"') | equal(b'\\')) & HIGH
+/// In ASCII a closing bracket stands two after its opening one.
+fn closing(opening: u8) -> u8 {
+    opening + 2
 }
 
 /// How many digits stand at `at`; at least one must.
@@ -367,18 +275,6 @@ fn digits(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     match no_digit.unwrap_or(rest.len()) {
         0 => Err(Malformed),
         count => Ok(count),
-    }
-}
-
-/// The bytes of an escape other than `\u`.
-const SHORT_ESCAPE: usize = 2;
-
-/// How long an escape is whose backslash stands before these bytes.
-fn escape_len(bytes: &[u8]) -> Result<usize, Malformed> {
-    match bytes {
-        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(SHORT_ESCAPE),
-        [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|it| it.is_ascii_hexdigit()) => Ok(6),
-        _ => Err(Malformed),
     }
 }
 
@@ -461,22 +357,6 @@ mod tests {
     }
 
     #[test]
-    fn known_members_are_found_in_any_order_among_others() {
-        const NAMES: [(&str, &str); 3] = names!["a", "b", "c"];
-        let mut scanner = Scanner::new(r#"{"a":0,"x":1,"c":2,"\u0062":3,"c":4}"#);
-        let mut members = Members::new(&NAMES);
-        let mut found = Vec::new();
-        let mut more = scanner.open().unwrap();
-        while more {
-            let index = members.name(&mut scanner).unwrap();
-            found.push((index, scanner.value().unwrap()));
-            more = scanner.another().unwrap();
-        }
-        let (a, b, c) = (Some(0), Some(1), Some(2));
-        assert_eq!(found, [(a, "0"), (None, "1"), (c, "2"), (b, "3"), (c, "4")]);
-    }
-
-    #[test]
     fn no_nesting_is_too_deep_for_the_stack() {
         let depth = 1 << 20;
         let (opened, closed) = ("[".repeat(depth), "]".repeat(depth));
@@ -505,19 +385,6 @@ mod tests {
         assert_eq!(error, "expected value at line 1 column 6");
     }
 
-    #[test]
-    fn special_bytes_are_found_at_every_place() {
-        for special in (0..b' ').chain([b'"', b'\\']) {
-            for at in 0..20 {
-                let mut bytes = [0xFF; 20];
-                bytes[at] = special;
-                assert_eq!(plain_until(&bytes, 0), at);
-            }
-        }
-        let plain: Vec<u8> = (b' '..=0xFF).filter(|it| !b"\"\\".contains(it)).collect();
-        assert_eq!(plain_until(&plain, 0), plain.len());
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
 
@@ -534,22 +401,6 @@ mod tests {
             agree(&tokens.concat())?;
             agree(&format!("{{\"a\":{}}}", tokens.concat()))?;
             agree(&format!("{{\"a\":\"{}\"}}", tokens.concat()))?;
-        }
-
-        #[test]
-        fn a_string_is_unescaped_as_serde_json_does_it(
-            parts in proptest::collection::vec(
-                proptest::sample::select(vec![
-                    "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\u00e9",
-                    "\\ud83d\\ude00", "é", "a",
-                ]),
-                0..6,
-            )
-        ) {
-            let quoted = format!("\"{}\"", parts.concat());
-            let theirs: String = serde_json::from_str(&quoted).unwrap();
-            let ours = unescaped(&quoted);
-            prop_assert_eq!(ours.as_deref(), Some(theirs.as_str()));
         }
 
         #[test]

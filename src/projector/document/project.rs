@@ -7,6 +7,7 @@ use super::fields::Fields;
 use super::{Action, Document, DocumentKey, Partial};
 use crate::change::{Change, Op, ProjectionId, Row, Value};
 use crate::config;
+use crate::json::unescaped;
 use crate::projector::{ProjectError, Projector};
 use crate::template::{Condition, TemplateError};
 
@@ -93,7 +94,9 @@ impl DocumentProjector {
     fn id(&self, key: &Row) -> Result<Arc<str>, ProjectError> {
         if key.shape().len() == 1 {
             return Ok(match self.key_column(key, 0)? {
-                text if text.starts_with('"') => unquoted(text).into(),
+                text if text.starts_with('"') => {
+                    unescaped(text).unwrap_or(Cow::Borrowed(text)).into()
+                }
                 text => text.into(),
             });
         }
@@ -129,17 +132,6 @@ impl DocumentProjector {
             }),
             Value::Json(json) => Ok(json),
         }
-    }
-}
-
-/// The text of a JSON string.
-fn unquoted(json: &str) -> Cow<'_, str> {
-    let inner = json
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    match inner {
-        Some(text) if !text.contains('\\') => Cow::Borrowed(text),
-        _ => serde_json::from_str(json).map_or(Cow::Borrowed(json), Cow::Owned),
     }
 }
 

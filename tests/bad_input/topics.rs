@@ -22,15 +22,20 @@ async fn recreate(feed: &mut Feed) {
     feed.kafka.create(&topic, 1).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_again_whose_commits_went_with_it_is_refused() {
-    let mut feed = committed(3).await;
-    recreate(&mut feed).await;
+/// Waits until the broker has deleted the group's commits with the topic, which it does some time after the topic is gone.
+async fn until_commits_are_gone(feed: &Feed) {
     until("the commits are gone", async || {
         let commit = feed.kafka.committed(&feed.topic(), 0);
         commit.is_none().then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_again_whose_commits_went_with_it_is_refused() {
+    let mut feed = committed(3).await;
+    recreate(&mut feed).await;
+    until_commits_are_gone(&feed).await;
     feed.insert(10).await;
     let mut program = feed.run(&[]);
     program
@@ -44,6 +49,8 @@ async fn a_topic_made_again_is_refused_before_and_after_it_has_outgrown_a_commit
     let topic = feed.topic();
     let commit = feed.kafka.commit_of(&topic, 0);
     recreate(&mut feed).await;
+    // A commit that is made before would be deleted, too.
+    until_commits_are_gone(&feed).await;
     feed.kafka.commit(&commit);
     feed.insert(10).await;
     let way_out = ["made again", "epoch: 1", "--to-earliest"];

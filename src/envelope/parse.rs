@@ -7,7 +7,7 @@
 use super::error::{DecodeError, Part};
 use super::fields::Columns;
 use super::shapes::Known;
-use crate::json::{Malformed, Members, Scanner, has_lone_surrogate, names, syntax_error};
+use crate::json::{Malformed, Member, Members, Scanner, has_lone_surrogate, members, syntax_error};
 
 /// The fields of a value that tell what it is. Raw JSON texts, unread.
 #[derive(Default)]
@@ -18,9 +18,9 @@ pub(super) struct Envelope<'a> {
     pub(super) source: Source<'a>,
     schema: Option<&'a str>,
     payload: Option<&'a str>,
-    /// Bits of [`FIELDS`].
+    /// Bits of [`Field`].
     seen: u16,
-    /// Whether there are fields outside of [`FIELDS`].
+    /// Whether there are fields outside of [`Field`].
     others: bool,
     /// Whether a string has a `\u`, which may be half of a surrogate pair.
     pub(super) escapes_units: bool,
@@ -35,44 +35,58 @@ pub(super) struct Source<'a> {
     pub(super) tx_id: Option<&'a str>,
 }
 
-/// The fields of a change as Debezium orders them, and the others that take part in recognising a
-/// value.
-const FIELDS: [(&str, &str); 15] = names![
-    "before",
-    "after",
-    "source",
-    "transaction",
-    "op",
-    "ts_ms",
-    "ts_us",
-    "ts_ns",
-    "schema",
-    "payload",
-    "status",
-    "data_collections",
-    "aggregate_type",
-    "additional_data",
-    "specversion",
-];
+members! {
+    /// The fields of a change as Debezium orders them, and the others that take part in recognising a
+    /// value.
+    enum Field {
+        Before = "before",
+        After = "after",
+        Source = "source",
+        Transaction = "transaction",
+        Op = "op",
+        TsMs = "ts_ms",
+        TsUs = "ts_us",
+        TsNs = "ts_ns",
+        Schema = "schema",
+        Payload = "payload",
+        Status = "status",
+        DataCollections = "data_collections",
+        AggregateType = "aggregate_type",
+        AdditionalData = "additional_data",
+        Specversion = "specversion",
+    }
+}
 
-/// The fields of `source` as the Postgres connector orders them.
-const SOURCE: [(&str, &str); 15] = names![
-    "version",
-    "connector",
-    "name",
-    "ts_ms",
-    "snapshot",
-    "db",
-    "sequence",
-    "ts_us",
-    "ts_ns",
-    "schema",
-    "table",
-    "txId",
-    "lsn",
-    "xmin",
-    "origin",
-];
+members! {
+    /// The fields of `source` as the Postgres connector orders them.
+    enum SourceField {
+        Version = "version",
+        Connector = "connector",
+        Name = "name",
+        TsMs = "ts_ms",
+        Snapshot = "snapshot",
+        Db = "db",
+        Sequence = "sequence",
+        TsUs = "ts_us",
+        TsNs = "ts_ns",
+        Schema = "schema",
+        Table = "table",
+        TxId = "txId",
+        Lsn = "lsn",
+        Xmin = "xmin",
+        Origin = "origin",
+    }
+}
+
+impl Field {
+    fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL[self as usize].name
+    }
+}
 
 impl<'a> Envelope<'a> {
     fn read(
@@ -81,25 +95,24 @@ impl<'a> Envelope<'a> {
         trust_before: bool,
     ) -> Result<Self, Problem> {
         let mut envelope = Self::default();
-        let mut members = Members::new(&FIELDS);
+        let mut members = Members::<Field>::new();
         let mut more = scanner.open()?;
         while more {
             let field = members.name(scanner)?;
-            let name = field.map_or("", |field| FIELDS[field].0);
             match field {
-                Some(field) if envelope.seen & 1 << field != 0 => {
-                    return Err(Problem::Duplicate(name));
-                }
-                Some(field) => envelope.seen |= 1 << field,
+                Some(field) if envelope.has(&[field]) => return Err(Problem::Duplicate(field)),
+                Some(field) => envelope.seen |= field.bit(),
                 None => envelope.others = true,
             }
-            match name {
-                "before" if trust_before => envelope.before = Columns::read(scanner, columns)?,
-                "after" => envelope.after = Columns::read(scanner, columns)?,
-                "source" => envelope.source = Source::read(scanner)?,
-                "op" => envelope.op = Some(scanner.value()?),
-                "schema" => envelope.schema = Some(scanner.value()?),
-                "payload" => envelope.payload = Some(scanner.value()?),
+            match field {
+                Some(Field::Before) if trust_before => {
+                    envelope.before = Columns::read(scanner, columns)?;
+                }
+                Some(Field::After) => envelope.after = Columns::read(scanner, columns)?,
+                Some(Field::Source) => envelope.source = Source::read(scanner)?,
+                Some(Field::Op) => envelope.op = Some(scanner.value()?),
+                Some(Field::Schema) => envelope.schema = Some(scanner.value()?),
+                Some(Field::Payload) => envelope.payload = Some(scanner.value()?),
                 _ => {
                     scanner.pass_value()?;
                 }
@@ -110,12 +123,9 @@ impl<'a> Envelope<'a> {
         Ok(envelope)
     }
 
-    /// Whether the value has all of these, which are of [`FIELDS`].
-    pub(super) fn has(&self, names: &[&str]) -> bool {
-        let bit = |name: &&str| FIELDS.iter().position(|(field, _)| field == name);
-        names
-            .iter()
-            .all(|name| bit(name).is_some_and(|bit| self.seen & 1 << bit != 0))
+    /// Whether the value has all of these.
+    pub(super) fn has(&self, fields: &[Field]) -> bool {
+        fields.iter().all(|field| self.seen & field.bit() != 0)
     }
 
     /// `schema` and `payload` of the wrapped form.
@@ -125,7 +135,7 @@ impl<'a> Envelope<'a> {
 
     /// A heartbeat has no field but its time.
     pub(super) fn is_heartbeat(&self) -> bool {
-        !self.others && self.seen.count_ones() == 1 && self.has(&["ts_ms"])
+        !self.others && self.seen.count_ones() == 1 && self.has(&[Field::TsMs])
     }
 }
 
@@ -140,9 +150,9 @@ pub(super) fn envelope<'a>(
     let read = Envelope::read(&mut scanner, columns, trust_before);
     let read = read.and_then(|envelope| Ok(scanner.end().map(|()| envelope)?));
     read.map_err(|problem| match problem {
-        Problem::Duplicate(name) => DecodeError::Duplicate {
+        Problem::Duplicate(field) => DecodeError::Duplicate {
             part: Part::Value,
-            name: name.to_owned(),
+            name: field.name().to_owned(),
         },
         Problem::Malformed if part.trim_ascii() == "null" => {
             DecodeError::NotAnEnvelope("but null, which is what a flattened delete looks like")
@@ -161,8 +171,8 @@ pub(super) fn envelope<'a>(
 /// Why a text is no envelope.
 enum Problem {
     Malformed,
-    /// Two fields of a name of [`FIELDS`].
-    Duplicate(&'static str),
+    /// Two fields of a name of [`Field`].
+    Duplicate(Field),
 }
 
 impl From<Malformed> for Problem {
@@ -174,15 +184,14 @@ impl From<Malformed> for Problem {
 impl<'a> Source<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Result<Self, Malformed> {
         let mut source = Self::default();
-        let mut members = Members::new(&SOURCE);
+        let mut members = Members::<SourceField>::new();
         let mut more = scanner.open()?;
         while more {
-            let field = members.name(scanner)?;
-            match field.map_or("", |field| SOURCE[field].0) {
-                "schema" => source.schema = Some(scanner.value()?),
-                "table" => source.table = Some(scanner.value()?),
-                "ts_ms" => source.ts_ms = Some(scanner.value()?),
-                "txId" => source.tx_id = Some(scanner.value()?),
+            match members.name(scanner)? {
+                Some(SourceField::Schema) => source.schema = Some(scanner.value()?),
+                Some(SourceField::Table) => source.table = Some(scanner.value()?),
+                Some(SourceField::TsMs) => source.ts_ms = Some(scanner.value()?),
+                Some(SourceField::TxId) => source.tx_id = Some(scanner.value()?),
                 _ => {
                     scanner.pass_value()?;
                 }

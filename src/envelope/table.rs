@@ -6,7 +6,7 @@ use super::error::{DecodeError, Part};
 use super::fields::Columns;
 use super::key::KeyReader;
 use super::moves::{KeyMoves, Seen};
-use super::parse::{Envelope, envelope};
+use super::parse::{Envelope, Field, envelope};
 use super::rows::Image;
 use super::schema::Schemas;
 use super::shapes::{Known, Shapes};
@@ -24,6 +24,8 @@ pub(super) struct Table {
     keys: KeyReader,
     shapes: Shapes,
     schemas: Schemas,
+    /// Values of the record at hand in another form than it has them. Kept for its room.
+    rewritten: String,
 }
 
 /// A row change whose images are located but not yet built.
@@ -55,6 +57,7 @@ impl Table {
             keys: KeyReader::new(&table.key),
             shapes: Shapes::new(table.json.clone()),
             schemas: Schemas::default(),
+            rewritten: String::new(),
         }
     }
 
@@ -132,14 +135,13 @@ impl Table {
         let partial = located.op == Op::Update || record.old_key.is_some();
         let header = record.old_key;
         let moved_from = header.and_then(|key| self.keys.read_header(&self.name, key));
-        let mut rewritten = String::new();
+        self.rewritten.clear();
         for (image, partial) in [(&mut located.before, false), (&mut located.after, partial)] {
             if let Some(image) = image {
-                image.canonicalize(&text, &mut rewritten, partial)?;
+                image.canonicalize(&text, &mut self.rewritten, partial)?;
             }
         }
-        text.reserve_exact(rewritten.len());
-        text.push_str(&rewritten);
+        text.push_str(&self.rewritten);
         let text = Arc::new(text);
         let row = |image: Image| image.row(&text);
         Ok(Decoded::Change(Change {
@@ -246,13 +248,13 @@ impl Table {
 
 /// What a value without `op` is, if it is anything of Debezium's.
 fn without_op(envelope: &Envelope<'_>) -> Result<Ignored, DecodeError> {
-    if envelope.has(&["status", "data_collections"]) {
+    if envelope.has(&[Field::Status, Field::DataCollections]) {
         return Ok(Ignored::Transaction);
     }
-    if envelope.has(&["aggregate_type", "additional_data"]) {
+    if envelope.has(&[Field::AggregateType, Field::AdditionalData]) {
         return Ok(Ignored::Notification);
     }
-    if envelope.has(&["specversion"]) {
+    if envelope.has(&[Field::Specversion]) {
         return Err(DecodeError::CloudEvent);
     }
     if envelope.is_heartbeat() {

@@ -1,41 +1,77 @@
 //! The members of an object that are known by name and mostly stand in a known order.
 
+use std::marker::PhantomData;
+
 use super::scan::{Malformed, Scanner};
 
-/// Names of members, each as it is and as it stands before a value.
-pub(crate) type Names = [(&'static str, &'static str)];
-
-/// An array of [`Names`] of string literals.
-macro_rules! names {
-    ($($name:literal),* $(,)?) => { [$(($name, concat!("\"", $name, "\":"))),*] };
+/// A member that is known by name. Made by [`members!`].
+pub(crate) trait Member: Copy + 'static {
+    /// All members, in the order in which they are expected.
+    const ALL: &'static [Named<Self>];
 }
-pub(crate) use names;
 
-/// Goes over the members of an object that are known by name and mostly stand in a known order.
-pub(crate) struct Members {
-    names: &'static Names,
+/// A member, its name, and the name as it stands before a value.
+pub(crate) struct Named<M> {
+    pub(crate) member: M,
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+}
+
+/// An enum of [`Member`]s with their names, which have nothing to escape.
+macro_rules! members {
+    ($(#[$attribute:meta])* enum $Members:ident { $($Member:ident = $name:literal),* $(,)? }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum $Members {
+            $(#[doc = $name] $Member),*
+        }
+
+        impl $crate::json::Member for $Members {
+            const ALL: &'static [$crate::json::Named<Self>] = &[$($crate::json::Named {
+                member: Self::$Member,
+                name: $name,
+                label: concat!("\"", $name, "\":"),
+            }),*];
+        }
+    };
+}
+pub(crate) use members;
+
+/// Goes over the members of an object.
+pub(crate) struct Members<M> {
     next: usize,
+    known: PhantomData<M>,
 }
 
-impl Members {
-    /// The members are expected in the order of these names.
-    pub(crate) fn new(names: &'static Names) -> Self {
-        Self { names, next: 0 }
+impl<M: Member> Members<M> {
+    /// Stands before the first one.
+    pub(crate) fn new() -> Self {
+        Self {
+            next: 0,
+            known: PhantomData,
+        }
     }
 
-    /// Passes the next member's name; its index, if it is one of the known ones.
-    pub(crate) fn name(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<usize>, Malformed> {
-        let expected = self.names.get(self.next);
-        if expected.is_some_and(|(_, label)| scanner.label(label)) {
-            self.next += 1;
-            return Ok(Some(self.next - 1));
+    /// Passes the next member's name; which one it is, if it is a known one.
+    #[inline]
+    pub(crate) fn name(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<M>, Malformed> {
+        match M::ALL.get(self.next) {
+            Some(expected) if scanner.label(expected.label) => {
+                self.next += 1;
+                Ok(Some(expected.member))
+            }
+            _ => self.find(scanner),
         }
+    }
+
+    /// The same for a name that stands where another was expected.
+    fn find(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<M>, Malformed> {
         let name = scanner.name()?;
-        let index = self.names.iter().position(|(known, _)| *known == name);
-        if let Some(index) = index {
-            self.next = index + 1;
-        }
-        Ok(index)
+        let Some(index) = M::ALL.iter().position(|known| known.name == name) else {
+            return Ok(None);
+        };
+        self.next = index + 1;
+        Ok(Some(M::ALL[index].member))
     }
 }
 
@@ -43,19 +79,22 @@ impl Members {
 mod tests {
     use super::*;
 
+    members! {
+        enum Letter { A = "a", B = "b", C = "c" }
+    }
+
     #[test]
     fn known_members_are_found_in_any_order_among_others() {
-        const NAMES: [(&str, &str); 3] = names!["a", "b", "c"];
         let mut scanner = Scanner::new(r#"{"a":0,"x":1,"c":2,"\u0062":3,"c":4}"#);
-        let mut members = Members::new(&NAMES);
+        let mut members = Members::<Letter>::new();
         let mut found = Vec::new();
         let mut more = scanner.open().unwrap();
         while more {
-            let index = members.name(&mut scanner).unwrap();
-            found.push((index, scanner.value().unwrap()));
+            let member = members.name(&mut scanner).unwrap();
+            found.push((member, scanner.value().unwrap()));
             more = scanner.another().unwrap();
         }
-        let (a, b, c) = (Some(0), Some(1), Some(2));
+        let (a, b, c) = (Some(Letter::A), Some(Letter::B), Some(Letter::C));
         assert_eq!(found, [(a, "0"), (None, "1"), (c, "2"), (b, "3"), (c, "4")]);
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Scanner<'a> {
     pub(crate) fn label(&mut self, label: &str) -> bool {
         self.peek();
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let stands = rest.starts_with(label.as_bytes());
+        let stands = begins(rest, label.as_bytes());
         if stands {
             self.at += label.len();
         }
@@ -260,6 +260,22 @@ impl<'a> Scanner<'a> {
         let end = self.at;
         self.pass(b':')?;
         Ok(start..end)
+    }
+}
+
+/// Whether `bytes` begin with these. Labels are short, and calling `memcmp` costs more than comparing
+/// two words, which may overlap.
+#[inline]
+fn begins(bytes: &[u8], with: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..with.len()) else {
+        return false;
+    };
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) if with.len() <= 16 => {
+            Some(first) == with.first_chunk() && Some(last) == with.last_chunk()
+        }
+        (Some(_), _) => bytes == with,
+        _ => bytes.iter().eq(with),
     }
 }
 

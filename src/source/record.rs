@@ -44,18 +44,28 @@ impl Record {
         generation: Generation,
         message: &BorrowedMessage<'_>,
     ) -> Self {
+        let key = message.key().map(<[u8]>::to_vec);
+        let value = message.payload().map(with_room);
+        // They lie behind the value, which is in the processor's cache now.
         let (old_key, has_new_key) = moved_key(message);
         Self {
             partition,
             generation,
             offset: message.offset(),
             timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
-            key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
+            key,
+            value,
             old_key,
             has_new_key,
         }
     }
+}
+
+/// A copy with room for the values that decoding appends in another form.
+fn with_room(payload: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(payload.len() + payload.len() / 8);
+    value.extend_from_slice(payload);
+    value
 }
 
 /// The headers of a primary-key change (Debezium): the key before it on a create, and whether a

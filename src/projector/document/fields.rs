@@ -124,10 +124,16 @@ impl Fields {
         (body.finish(), missing)
     }
 
-    /// How long the body will be, where no field has a path.
+    /// How long the body will be, where what paths lead to is short.
     fn len(&self, row: &Row) -> usize {
-        let values = self.fields.iter().filter(|field| field.path.is_empty());
-        let lengths = values.map(|field| row.at(field.column).json().map_or(0, str::len));
+        const SHORT: usize = 32;
+        let lengths = self.fields.iter().map(|field| {
+            let len = row.at(field.column).json().map_or(0, str::len);
+            match field.path.is_empty() {
+                true => len,
+                false => len.min(SHORT),
+            }
+        });
         self.labels_len + lengths.sum::<usize>()
     }
 }

@@ -4,7 +4,6 @@ use criterion::{BatchSize, Criterion, Throughput};
 use distributary::change::{ProjectionId, Version};
 use distributary::config::Batch;
 use distributary::delivery::buffer::Buffer;
-use distributary::projector::Mutation;
 use distributary::projector::document::{Action, Document, DocumentKey};
 
 use crate::support::cpu::OnCpu;
@@ -39,7 +38,7 @@ fn through(buffer: &mut Buffer<Document>, mutations: Vec<Document>) {
     }
     while buffer.is_ready() {
         for waiting in buffer.take(BATCH) {
-            buffer.landed(waiting.mutation.key());
+            buffer.landed(waiting.place);
         }
     }
 }

@@ -96,6 +96,8 @@ mod tests {
 
     use super::*;
     use crate::change::{ProjectionId, TableId, Version};
+    use crate::config::Batch;
+    use crate::delivery::buffer::Buffer;
     use crate::pipeline::ledger::Ledger;
     use crate::source::{NextOffset, Partition};
 
@@ -135,13 +137,17 @@ mod tests {
         let mut book = ReceiptBook::default();
         let mut second = Second::default();
         let now = Instant::now();
+        let mut buffer = Buffer::default();
+        let one = Batch {
+            max_items: 1,
+            max_bytes: 1,
+        };
         for (offset, key) in (0..).zip(["a", "b", "a"]) {
             let ack = ledger.track(offset, 0, 1, 1).unwrap().next().unwrap();
-            let waiting = Waiting {
-                mutation: Key(key),
-                receipts: smallvec![book.open(ack, 0, 1)],
-            };
-            second.push(now, waiting);
+            buffer.push(Key(key), smallvec![book.open(ack, 0, 1)]);
+            let written = buffer.take(one).pop().unwrap();
+            buffer.landed(written.place);
+            second.push(now, written);
         }
         let taken = second.take(now, 10);
         let taken: Vec<_> = taken

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use super::attempt::Attempted;
 use super::backoff::Backoff;
-use super::buffer::{Buffer, Receipts, Waiting};
+use super::buffer::{Buffer, Place, Receipts, Waiting};
 use super::dead_letter::DeadLetters;
 use super::isolate::Verdict;
 use super::observer::Observer;
@@ -85,7 +85,8 @@ type Burial = Pin<Box<dyn Future<Output = Result<ReceiptId, Fatal>> + Send>>;
 enum Ending<P: Projector> {
     Written {
         mutations: Vec<P::Mutation>,
-        receipts: Vec<Receipts>,
+        /// What else was waiting with each mutation.
+        rest: Vec<(Receipts, Place)>,
         attempted: Attempted,
         second: bool,
     },

@@ -50,7 +50,7 @@ where
 
     pub(super) fn rejected(&mut self, waiting: Waiting<P::Mutation>, rejection: Rejection) {
         if let [receipt] = waiting.receipts[..] {
-            self.buffer.landed(waiting.mutation.key());
+            self.buffer.landed(waiting.place);
             let (projection, version) = (waiting.mutation.projection(), waiting.mutation.version());
             self.bury(
                 receipt,
@@ -104,8 +104,8 @@ where
             Ok(verdicts) => verdicts,
             Err(reason) => return self.fail(reason),
         };
-        let (key, projection) = (waiting.mutation.key(), waiting.mutation.projection());
-        self.buffer.landed(key);
+        let projection = waiting.mutation.projection();
+        self.buffer.landed(waiting.place);
         for (&receipt, verdict) in waiting.receipts.iter().zip(verdicts) {
             match verdict {
                 Verdict::Guilty(rejection) => {

@@ -57,16 +57,16 @@ where
         // Spawned, so that a store's client is never cancelled in the middle of an exchange, and
         // so that the body of one batch is built while another is under way.
         let job = tokio::spawn(async move {
-            let (mutations, receipts): (Vec<_>, Vec<_>) = batch
+            let (mutations, rest): (Vec<_>, Vec<_>) = batch
                 .into_iter()
-                .map(|it| (it.mutation, it.receipts))
+                .map(|it| (it.mutation, (it.receipts, it.place)))
                 .unzip();
             reach_in("before-write", &name);
             let attempted = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
             reach_in("after-write", &name);
             Ending::Written {
                 mutations,
-                receipts,
+                rest,
                 attempted,
                 second,
             }
@@ -91,7 +91,7 @@ where
         let (orphans, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_orphan);
         for orphan in orphans {
             if !second {
-                self.buffer.landed(orphan.mutation.key());
+                self.buffer.landed(orphan.place);
             }
             orphan
                 .receipts
@@ -121,13 +121,17 @@ where
         match ending {
             Ending::Written {
                 mutations,
-                receipts,
+                rest,
                 attempted,
                 second,
             } => {
                 self.writes -= 1;
-                let batch = mutations.into_iter().zip(receipts);
-                let batch = batch.map(|(mutation, receipts)| Waiting { mutation, receipts });
+                let batch = mutations.into_iter().zip(rest);
+                let batch = batch.map(|(mutation, (receipts, place))| Waiting {
+                    mutation,
+                    receipts,
+                    place,
+                });
                 match attempted {
                     Attempted::Outcomes(outcomes) => {
                         self.settle(batch, outcomes.into_iter().map(Some), second);
@@ -198,7 +202,7 @@ where
         self.recovered(projection, now);
         if !second {
             self.wiring.observer.ended(projection, ended, 1);
-            self.buffer.landed(waiting.mutation.key());
+            self.buffer.landed(waiting.place);
             for &receipt in &waiting.receipts {
                 self.applied(receipt);
             }

@@ -3,9 +3,9 @@
 //! Bodies are copied once, straight into the buffer that goes to the network. `external_gte` makes
 //! every operation repeatable: an equal version is written again, a lower one is refused.
 
-use std::io::Write;
+use std::fmt::Write;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Target;
 use crate::change::Version;
@@ -13,15 +13,15 @@ use crate::change::Version;
 /// Operations on documents, and which mutation of the batch each stands for.
 #[derive(Default)]
 pub(super) struct BulkRequest {
-    lines: Vec<u8>,
+    lines: BytesMut,
     items: Vec<usize>,
 }
 
 impl BulkRequest {
-    /// An empty request with room for so many operations of so many bytes together.
-    pub(super) fn with_capacity(operations: usize, bytes: usize) -> Self {
+    /// An empty request in this buffer, with room for so many operations.
+    pub(super) fn within(buffer: BytesMut, operations: usize) -> Self {
         Self {
-            lines: Vec::with_capacity(bytes),
+            lines: buffer,
             items: Vec::with_capacity(operations),
         }
     }
@@ -31,7 +31,7 @@ impl BulkRequest {
         debug_assert!(!body.contains(['\n', '\r']), "a body is one line");
         self.action(item, "index", at);
         self.lines.extend_from_slice(body.as_bytes());
-        self.lines.push(b'\n');
+        self.lines.put_u8(b'\n');
     }
 
     /// Adds a `delete` of mutation `item`.
@@ -51,7 +51,7 @@ impl BulkRequest {
             lines,
             ",\"version\":{version},\"version_type\":\"external_gte\"}}}}"
         );
-        rest.expect("a vector takes every write");
+        rest.expect("a buffer takes every write");
         self.items.push(item);
     }
 
@@ -62,19 +62,19 @@ impl BulkRequest {
 
     /// The body, and the mutation each operation stands for.
     pub(super) fn finish(self) -> (Bytes, Vec<usize>) {
-        (self.lines.into(), self.items)
+        (self.lines.freeze(), self.items)
     }
 }
 
 /// Appends a JSON string.
-pub(super) fn push_string(lines: &mut Vec<u8>, text: &str) {
+pub(super) fn push_string(lines: &mut impl BufMut, text: &str) {
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     if text.bytes().all(plain) {
-        lines.push(b'"');
-        lines.extend_from_slice(text.as_bytes());
-        lines.push(b'"');
+        lines.put_u8(b'"');
+        lines.put_slice(text.as_bytes());
+        lines.put_u8(b'"');
     } else {
-        serde_json::to_writer(lines, text).expect("a vector takes every write");
+        serde_json::to_writer(lines.writer(), text).expect("a buffer takes every write");
     }
 }
 

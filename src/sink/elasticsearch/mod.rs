@@ -12,6 +12,7 @@ mod older;
 mod partial;
 mod response;
 mod settings;
+mod spares;
 mod target;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,6 +27,7 @@ use tracing::warn;
 use self::bulk::BulkRequest;
 use self::client::{Client, Request};
 use self::partial::{Completed, Reads};
+use self::spares::Spares;
 pub use self::target::DocumentProjection;
 use self::target::{Target, is_id, without_asking};
 use crate::change::{ProjectionId, Version};
@@ -38,6 +40,7 @@ use crate::sink::{Found, Marker, OutageKind, Outcome, Rejection, Sink, SinkError
 pub struct Elasticsearch {
     client: Client,
     targets: Vec<Target>,
+    spares: Spares,
     gc_deletes: Duration,
     /// How many partial documents are completed at once.
     chunk: AtomicUsize,
@@ -57,6 +60,7 @@ impl Elasticsearch {
         Ok(Self {
             client: Client::new(config).map_err(SinkError::Fatal)?,
             targets: projections.iter().map(|it| Target::new(*it)).collect(),
+            spares: Spares::default(),
             gc_deletes: config.gc_deletes,
             chunk: AtomicUsize::new(partial::FIRST),
             incomplete: AtomicU64::new(0),
@@ -83,7 +87,7 @@ impl Elasticsearch {
         outcomes: &mut [Option<Outcome>],
     ) -> Result<Vec<usize>, SinkError> {
         let bytes = batch.iter().map(Mutation::bytes).sum();
-        let mut request = BulkRequest::with_capacity(batch.len(), bytes);
+        let mut request = BulkRequest::within(self.spares.take(bytes), batch.len());
         let mut partials = Vec::new();
         for (item, document) in batch.iter().enumerate() {
             if let Some(outcome) = without_asking(document) {
@@ -218,9 +222,11 @@ impl Elasticsearch {
             method: Method::Post,
             path: "/_bulk",
             query: &query,
-            body: Some(body),
+            body: Some(body.clone()),
         };
-        let reply = self.client.send(request).await.map_err(SinkError::Outage)?;
+        let reply = self.client.send(request).await;
+        self.spares.give_back(body);
+        let reply = reply.map_err(SinkError::Outage)?;
         let answers = response::outcomes(&reply.success()?, items.len());
         let mut answers = answers.map_err(SinkError::Outage)?;
         let refused =

@@ -82,7 +82,6 @@ pub fn consumer(source: &Source, group: &str) -> Result<ClientConfig, SourceErro
     // The default of a second makes gaps whenever the queue was full for a moment.
     default("fetch.queue.backoff.ms", "10");
     default("fetch.wait.max.ms", "100");
-    default("fetch.message.max.bytes", "2097152");
     default("topic.metadata.refresh.interval.ms", "30000");
     if source.protocol == Protocol::Classic {
         default("partition.assignment.strategy", "cooperative-sticky");

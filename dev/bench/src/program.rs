@@ -11,9 +11,9 @@ use demo::Metrics;
 use crate::process;
 use crate::run::{Clocks, Run};
 
-/// Between two looks at `/metrics`: what times are true to. A look costs the program a tenth of a
+/// Between two looks at `/metrics`: what times are true to. A look costs the program half a
 /// millisecond.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 /// Without any progress for so long, a run has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -19,8 +19,10 @@ const SINGLE: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long the program's CPU is watched while nothing happens.
 const REST: Duration = Duration::from_secs(15);
-/// How long half of the load is kept up.
-const HALF: u32 = 20;
+/// How many seconds half of the load is kept up.
+const HALF: u32 = 25;
+/// How many of them are told apart: nobody has written much to the broker before, and the index is new.
+const RISE: u32 = 5;
 /// Records of the overload.
 const BURST: u32 = 300_000;
 /// Between two questions whether a document is there.
@@ -78,7 +80,10 @@ pub(crate) async fn run(bench: &Bench, full: f64) -> Result<Latency> {
     let (single, rest) = load.events.split_at(SINGLE as usize);
     live.at_rest(single).await?;
     let (steady, burst) = rest.split_at(half_events as usize);
-    live.steadily(steady, f64::from(half)).await?;
+    let (rise, steady) = steady.split_at(steady.len() / (HALF / RISE) as usize);
+    for (scenario, events) in [("half load, its rise", rise), ("half load", steady)] {
+        live.steadily(scenario, events, f64::from(half)).await?;
+    }
     let (fed_s, recovery_s) = live.overload(burst).await?;
     let delays = std::mem::take(&mut live.delays);
     live.program.stop().await?;
@@ -148,12 +153,12 @@ impl Live<'_> {
         self.program.caught_up().await
     }
 
-    async fn steadily(&mut self, events: &[Event], per_second: f64) -> Result<()> {
+    async fn steadily(&mut self, scenario: &str, events: &[Event], per_second: f64) -> Result<()> {
         let before = self.program.caught_up().await?;
         let feed = self.bench.topics.feed()?;
         tokio::task::block_in_place(|| feed.pace(self.load, events, per_second))?;
         let after = self.stored(events).await?;
-        self.note(Delays::counted("at half load", &before, &after))
+        self.note(Delays::counted(scenario, &before, &after))
     }
 
     /// How long feeding took, and how long it was then until nothing waited any more.

@@ -1,10 +1,11 @@
 //! The way down: what becomes of the records that were polled.
 //!
-//! The hot path. An event may cost the program 4 µs of CPU; it costs 11 (`BENCHMARKS.md`, null
-//! store). In instructions, by callgrind: 1 700 in librdkafka's thread, 3 900 on the poll thread,
-//! 26 500 to decode (see `envelope`), 600 for the rest of this file, 6 100 in the sink task, two
-//! thirds of them to project. Fewer instructions alone do not help much: a quarter less of them
-//! was 6 % less CPU. What is waited for is memory, since each record passes three threads.
+//! The hot path. An event may cost the program 4 µs of CPU; `BENCHMARKS.md` (null store) has what it
+//! costs. A sampling profile finds a fifth of it in librdkafka's thread, most of that the kernel's
+//! copying, a fifth on the poll thread, a third in decoding (see `envelope`), and a quarter in the
+//! sink task, half of that in projecting. Fewer instructions alone do not help much: a quarter less
+//! of them was 6 % less CPU. What is waited for is memory, since each record passes three threads:
+//! what touches less of it, or touches it in order, helps (see `delivery::buffer`).
 
 use std::sync::Arc;
 

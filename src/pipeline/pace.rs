@@ -1,5 +1,6 @@
 //! The sinks set the pace: the next records wait while a sink has not projected what it was given,
-//! and for an ack when little of the budget is left.
+//! and, when little of the budget is left, until acks have freed some of it. An ack alone frees
+//! nothing: of several stores' the slowest one's does.
 //!
 //! Changes that pile up before a sink that is short of CPU would fill the budget, and be out of every
 //! cache when their turn comes.
@@ -25,7 +26,10 @@ const UNPROJECTED: usize = 1024;
 pub(super) struct Pace {
     /// For each sink the changes that it was given and has not projected.
     unprojected: Vec<usize>,
-    lacks_room: bool,
+    /// Bytes that are held.
+    held: u64,
+    /// What was held when records were last taken although little was left.
+    full_at: Option<u64>,
     patient_until: Option<Instant>,
 }
 
@@ -34,7 +38,8 @@ impl Pace {
     pub(super) fn new(sinks: usize) -> Self {
         Self {
             unprojected: vec![0; sinks],
-            lacks_room: false,
+            held: 0,
+            full_at: None,
             patient_until: None,
         }
     }
@@ -44,9 +49,10 @@ impl Pace {
         self.unprojected[sink] += changes;
     }
 
-    /// Records were taken, after which the budget has room or not.
-    pub(super) fn took(&mut self, has_room: bool, now: Instant) {
-        self.lacks_room = !has_room;
+    /// Records were taken, after which so many bytes are held and the budget has room or not.
+    pub(super) fn took(&mut self, held: u64, has_room: bool, now: Instant) {
+        self.held = held;
+        self.full_at = (!has_room).then(|| self.full_at.map_or(held, |it| it.max(held)));
         self.patient_until = Some(now + PATIENCE);
     }
 
@@ -57,15 +63,16 @@ impl Pace {
         }
     }
 
-    /// A store has answered.
-    pub(super) fn acknowledged(&mut self) {
-        self.lacks_room = false;
+    /// Acks came, after which so many bytes are held.
+    pub(super) fn acknowledged(&mut self, held: u64) {
+        self.held = held;
     }
 
     /// Whether the next records need not wait any longer.
     pub(super) fn allows(&self, now: Instant) -> bool {
         let is_behind = self.unprojected.iter().any(|it| *it >= UNPROJECTED);
-        let waits = self.lacks_room || is_behind;
+        let is_full = self.full_at.is_some_and(|full| self.held >= full);
+        let waits = is_full || is_behind;
         !waits || self.patient_until.is_none_or(|until| now >= until)
     }
 }
@@ -75,16 +82,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_wait_for_an_ack_only_when_little_of_the_budget_is_left() {
+    fn records_wait_only_when_little_of_the_budget_is_left() {
         let now = Instant::now();
         let mut pace = Pace::new(1);
-        pace.took(true, now);
+        pace.took(50, true, now);
         assert!(pace.allows(now));
-        pace.took(false, now);
-        pace.projected(0, 1);
+        pace.took(80, false, now);
         assert!(!pace.allows(now));
-        pace.acknowledged();
+        pace.acknowledged(79);
         assert!(pace.allows(now));
+    }
+
+    #[test]
+    fn acks_that_free_nothing_let_nothing_through() {
+        let now = Instant::now();
+        let mut pace = Pace::new(2);
+        pace.took(80, false, now);
+        pace.acknowledged(80);
+        assert!(!pace.allows(now), "the other store still needs the records");
+        pace.acknowledged(60);
+        assert!(pace.allows(now));
+        pace.took(70, false, now);
+        assert!(pace.allows(now), "more was held before");
+        pace.took(80, false, now);
+        assert!(!pace.allows(now));
     }
 
     #[test]
@@ -92,8 +113,8 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(2);
         pace.gave(1, UNPROJECTED);
-        pace.took(true, now);
-        pace.acknowledged();
+        pace.took(1, true, now);
+        pace.acknowledged(0);
         assert!(!pace.allows(now));
         pace.projected(1, 1);
         assert!(pace.allows(now));
@@ -104,7 +125,7 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(1);
         pace.gave(0, UNPROJECTED);
-        pace.took(false, now);
+        pace.took(1, false, now);
         assert!(!pace.allows(now + PATIENCE / 2));
         assert!(pace.allows(now + PATIENCE));
     }

@@ -168,8 +168,9 @@ impl Pipeline {
         match event {
             SourceEvent::Records(records) => {
                 self.take_records(records)?;
-                let held = self.intakes.values().map(|it| it.ledger.held()).sum();
-                self.pace.took(self.budget.has_room(held), Instant::now());
+                let held = self.held();
+                let has_room = self.budget.has_room(held);
+                self.pace.took(held, has_room, Instant::now());
             }
             SourceEvent::Assigned(assigned) => self.assigned(&assigned)?,
             SourceEvent::Revoking(partitions) => self.begin_drain(partitions),
@@ -243,18 +244,21 @@ impl Pipeline {
             }
         }
         self.pace.projected(report.sink, report.projected);
-        if !report.acks.is_empty() {
-            self.pace.acknowledged();
-        }
         for ack in report.acks {
             self.acknowledge(ack)?;
         }
+        self.pace.acknowledged(self.held());
         if report.drained
             && let Some(drain) = &mut self.drain
         {
             drain.answered(report.sink);
         }
         Ok(Next::Go)
+    }
+
+    /// Bytes of all partitions that wait for their acks.
+    fn held(&self) -> u64 {
+        self.intakes.values().map(|it| it.ledger.held()).sum()
     }
 
     pub(super) fn acknowledge(&mut self, ack: Ack) -> Result<(), Fatal> {

@@ -63,8 +63,8 @@ impl Pace {
         }
     }
 
-    /// Acks came, after which so many bytes are held.
-    pub(super) fn acknowledged(&mut self, held: u64) {
+    /// So many bytes are held by now.
+    pub(super) fn holds(&mut self, held: u64) {
         self.held = held;
     }
 
@@ -89,7 +89,7 @@ mod tests {
         assert!(pace.allows(now));
         pace.took(80, false, now);
         assert!(!pace.allows(now));
-        pace.acknowledged(79);
+        pace.holds(79);
         assert!(pace.allows(now));
     }
 
@@ -98,9 +98,9 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(2);
         pace.took(80, false, now);
-        pace.acknowledged(80);
+        pace.holds(80);
         assert!(!pace.allows(now), "the other store still needs the records");
-        pace.acknowledged(60);
+        pace.holds(60);
         assert!(pace.allows(now));
         pace.took(70, false, now);
         assert!(pace.allows(now), "more was held before");
@@ -114,7 +114,7 @@ mod tests {
         let mut pace = Pace::new(2);
         pace.gave(1, UNPROJECTED);
         pace.took(1, true, now);
-        pace.acknowledged(0);
+        pace.holds(0);
         assert!(!pace.allows(now));
         pace.projected(1, 1);
         assert!(pace.allows(now));

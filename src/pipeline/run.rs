@@ -168,7 +168,7 @@ impl Pipeline {
         match event {
             SourceEvent::Records(records) => {
                 self.take_records(records)?;
-                let held = self.held();
+                let held = self.intakes.values().map(|it| it.ledger.held()).sum();
                 let has_room = self.budget.has_room(held);
                 self.pace.took(held, has_room, Instant::now());
             }
@@ -247,18 +247,12 @@ impl Pipeline {
         for ack in report.acks {
             self.acknowledge(ack)?;
         }
-        self.pace.acknowledged(self.held());
         if report.drained
             && let Some(drain) = &mut self.drain
         {
             drain.answered(report.sink);
         }
         Ok(Next::Go)
-    }
-
-    /// Bytes of all partitions that wait for their acks.
-    fn held(&self) -> u64 {
-        self.intakes.values().map(|it| it.ledger.held()).sum()
     }
 
     pub(super) fn acknowledge(&mut self, ack: Ack) -> Result<(), Fatal> {
@@ -310,6 +304,7 @@ impl Pipeline {
             .collect();
         let steering = self.budget.steer(&held);
         let total = held.iter().map(|(_, bytes)| bytes).sum();
+        self.pace.holds(total);
         self.wiring.observer.held(total, self.budget.paused());
         if !steering.pause.is_empty() {
             self.command(SourceCommand::Pause(steering.pause));

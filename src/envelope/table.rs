@@ -141,6 +141,7 @@ impl Table {
                 image.canonicalize(&text, &mut self.rewritten, partial)?;
             }
         }
+        text.reserve_exact(self.rewritten.len());
         text.push_str(&self.rewritten);
         let text = Arc::new(text);
         let row = |image: Image| image.row(&text);

@@ -1,8 +1,27 @@
-//! The members of an object that are known by name and mostly stand in a known order.
+//! The members of an object: each of them, or those that are known by name and mostly stand in a
+//! known order.
 
 use std::marker::PhantomData;
 
 use super::scan::{Malformed, Scanner};
+
+/// Calls back for every member of a JSON object with its name and the text of its value.
+///
+/// # Errors
+/// When the text is not a JSON object.
+pub(crate) fn each_member<'a>(
+    json: &'a str,
+    mut visit: impl FnMut(&str, &'a str),
+) -> Result<(), Malformed> {
+    let mut scanner = Scanner::new(json);
+    let mut more = scanner.open()?;
+    while more {
+        let name = scanner.name()?;
+        visit(&name, scanner.value()?);
+        more = scanner.another()?;
+    }
+    scanner.end()
+}
 
 /// A member that is known by name. Made by [`members!`].
 pub(crate) trait Member: Copy + 'static {
@@ -77,7 +96,55 @@ impl<M: Member> Members<M> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
     use super::*;
+
+    type Found<'a> = Vec<(String, &'a str)>;
+
+    fn members(text: &str) -> Result<Found<'_>, Malformed> {
+        let mut members = Vec::new();
+        each_member(text, |name, value| members.push((name.to_owned(), value)))?;
+        Ok(members)
+    }
+
+    /// `serde_json` must see the same members, or refuse the text as well.
+    fn agree(text: &str) -> Result<(), TestCaseError> {
+        let theirs: Option<HashMap<String, &RawValue>> = serde_json::from_str(text).ok();
+        let ours = members(text).ok();
+        prop_assert_eq!(ours.is_some(), theirs.is_some());
+        for (name, value) in ours.iter().flatten() {
+            let last = ours.iter().flatten().rfind(|(other, _)| other == name);
+            if last.is_some_and(|(_, last)| std::ptr::eq(*last, *value)) {
+                let theirs = theirs.as_ref().and_then(|it| it.get(name));
+                prop_assert_eq!(theirs.map(|it| it.get()), Some(*value));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_object_is_its_members_in_order() {
+        let text =
+            " {\"a\" : -1.50e+3 ,\"b\\n\":\"x\\\"\\u00e9\",\"\":[1,{\"c\":[ ]}],\"d\":null}\n";
+        let found = members(text).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(name, value)| (&**name, *value))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("a", "-1.50e+3"),
+                ("b\n", "\"x\\\"\\u00e9\""),
+                ("", "[1,{\"c\":[ ]}]"),
+                ("d", "null"),
+            ]
+        );
+    }
 
     members! {
         enum Letter { A = "a", B = "b", C = "c" }
@@ -96,5 +163,30 @@ mod tests {
         }
         let (a, b, c) = (Some(Letter::A), Some(Letter::B), Some(Letter::C));
         assert_eq!(found, [(a, "0"), (None, "1"), (c, "2"), (b, "3"), (c, "4")]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn any_text_of_json_tokens_is_read_as_serde_json_reads_it(
+            tokens in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u00e9", "\\ud83d", "a", " ", "\n",
+                    "0", "1", "-", ".", "e", "true", "null", "\"a\"", "\"b\":", "é", "\t", "\u{1}",
+                ]),
+                0..12,
+            )
+        ) {
+            agree(&tokens.concat())?;
+            agree(&format!("{{\"a\":{}}}", tokens.concat()))?;
+            agree(&format!("{{\"a\":\"{}\"}}", tokens.concat()))?;
+        }
+
+        #[test]
+        fn any_value_is_one_value(text in any::<String>(), number in any::<f64>()) {
+            let object = serde_json::json!({ "a": text, "b": number, "c": [text, { "d": number }] });
+            agree(&object.to_string())?;
+        }
     }
 }

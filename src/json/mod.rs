@@ -8,7 +8,7 @@ mod string;
 mod surrogate;
 
 pub(crate) use compact::{compact, is_too_deep};
-pub(crate) use members::{Member, Members, Named, members};
+pub(crate) use members::{Member, Members, Named, each_member, members};
 pub(crate) use scan::{Malformed, Scanner, offset_in, syntax_error};
 pub(crate) use string::unescaped;
 pub(crate) use surrogate::has_lone_surrogate;

@@ -1,9 +1,8 @@
 //! Completes a partial body from another one.
 
 use super::fields::{Body, BodyBuilder, MissingField};
-use super::path;
 use crate::change::label;
-use crate::json::{Malformed, compact};
+use crate::json::{Malformed, compact, each_member};
 
 /// Appends to `known` those of the `missing` fields that `base`, the text of a JSON object, has;
 /// answers the body and the fields that are still missing. Other fields of `base` are left behind:
@@ -17,7 +16,7 @@ pub(crate) fn fill(
     base: &str,
 ) -> Result<(Body, Vec<MissingField>), Malformed> {
     let mut found: Vec<Option<&str>> = vec![None; missing.len()];
-    path::each_member(base, |name, value| {
+    each_member(base, |name, value| {
         let index = missing.iter().position(|missing| **missing == *name);
         if let Some(index) = index {
             found[index] = Some(value);

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Malformed, Scanner, compact, unescaped};
+use crate::json::{compact, each_member, unescaped};
 
 /// Appends the value that `path` leads to in `json`, on one line; `null` where it leads nowhere.
 pub(super) fn push(text: &mut String, json: &str, path: &[String]) {
@@ -29,24 +29,6 @@ fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     })
     .ok()?;
     found
-}
-
-/// Calls back for every member of a JSON object with its name and the text of its value.
-///
-/// # Errors
-/// When the text is not a JSON object.
-pub(super) fn each_member<'a>(
-    json: &'a str,
-    mut visit: impl FnMut(&str, &'a str),
-) -> Result<(), Malformed> {
-    let mut scanner = Scanner::new(json);
-    let mut more = scanner.open()?;
-    while more {
-        let name = scanner.name()?;
-        visit(&name, scanner.value()?);
-        more = scanner.another()?;
-    }
-    scanner.end()
 }
 
 #[cfg(test)]

@@ -12,9 +12,8 @@ use distributary::delivery::observer::Ended;
 use distributary::delivery::{self, Projectors, Reports, SinkTask, ToSink};
 use distributary::http::Health;
 use distributary::metrics::{Metrics, PipelineObserver, SinkObserver};
-use distributary::pipeline::{Pipeline, SinkHandle, Wiring};
-use distributary::projector::document;
-use distributary::projector::document::DocumentProjector;
+use distributary::pipeline::{Pipeline, Wiring};
+use distributary::projector::document::{self, DocumentProjector};
 use distributary::sink::{Found, Marker, Outage, Outcome, Sink, SinkError};
 use distributary::source::reread::Reader;
 use distributary::source::{self, Fence, Partition, SourceHandle};
@@ -74,17 +73,14 @@ impl Source {
 pub(crate) async fn pass(source: Source) {
     let config = &source.config;
     let (report_to, reports) = mpsc::unbounded_channel();
-    let (inbox_in, inbox) = mpsc::unbounded_channel();
+    let projectors = Arc::new(Projectors::new(1, [projector(config)]));
+    let (inlet, inbox) = delivery::inlet(Arc::clone(&projectors));
     let shared = Shared::new(config, report_to);
-    let task = tokio::spawn(SinkTask::new(shared.sink(config, inbox)).run());
+    let task = tokio::spawn(SinkTask::new(shared.sink(config, projectors, inbox)).run());
     let group = &config.source.group;
     let pipeline = Wiring {
         tables: config.tables.clone().into(),
-        sinks: vec![SinkHandle {
-            name: SINK.to_owned(),
-            projections: vec![1],
-            inbox: inbox_in,
-        }],
+        sinks: vec![inlet],
         source: source.start(Arc::clone(&shared.fence)),
         reports,
         observer: Box::new(PipelineObserver {
@@ -139,13 +135,14 @@ impl Shared {
     fn sink(
         &self,
         config: &Config,
-        inbox: mpsc::UnboundedReceiver<ToSink>,
+        projectors: Arc<Projectors<DocumentProjector>>,
+        inbox: mpsc::UnboundedReceiver<ToSink<document::Document>>,
     ) -> delivery::Wiring<DocumentProjector, Null> {
         delivery::Wiring {
             index: 0,
             name: SINK.to_owned(),
             sink: Arc::new(Null),
-            projectors: Arc::new(Projectors::new(1, [projector(config)])),
+            projectors,
             batch: BATCH,
             in_flight: 2,
             fence: Arc::clone(&self.fence),

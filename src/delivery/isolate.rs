@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Projectors;
 use super::attempt::{Attempted, admits, attempt};
-use super::task::Projectors;
 use crate::config::Table;
 use crate::envelope::{Decoded, Decoder, Input, KeyMoves};
 use crate::projector::{Mutation, Projector};
@@ -125,10 +125,8 @@ where
         );
         let mut mutations = Vec::new();
         if let Ok(Decoded::Change(change)) = decoded {
-            for (_, projector) in self.projectors.of(change.table) {
-                // It was projected before, so an error here belongs to another projection.
-                drop(projector.project(&change, &mut mutations));
-            }
+            // It was projected before, so a failure here belongs to another projection.
+            drop(self.projectors.project(&change, &mut mutations));
         }
         mutations.retain(|mutation| mutation.key() == key);
         Some(mutations)

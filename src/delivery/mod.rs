@@ -1,4 +1,5 @@
-//! One task for each sink: projects, coalesces, batches, retries, and says when a record is done.
+//! Two ends of each sink: an inlet, where the pipeline task projects changes, and a task that
+//! coalesces, batches, retries, and says when a record is done.
 //!
 //! Errors never cross back to the pipeline: a sink task goes on until it succeeds, is told to drop
 //! a partition, or finds something fatal. No mutation ever waits for another record to arrive.
@@ -10,29 +11,56 @@ pub mod dead_letter;
 #[cfg(test)]
 pub(crate) mod doubles;
 pub mod grave;
+mod inlet;
 mod isolate;
 pub mod observer;
+mod projectors;
 pub mod receipts;
 mod second;
 mod task;
 mod truncation;
 
-use std::sync::Arc;
-
 use tokio::sync::mpsc;
 
-use crate::change::{Change, Version};
+use crate::change::{ProjectionId, Version};
 use crate::pipeline::ledger::{Ack, Applied};
+use crate::projector::ProjectError;
 use crate::source::Partition;
 
+pub use inlet::{Inlet, inlet};
 pub use observer::Observer;
-pub use task::{Projectors, SinkTask, Wiring};
+pub use projectors::Projectors;
+pub use task::{SinkTask, Wiring};
+
+/// Changes for one sink, in the order of each partition.
+#[derive(Debug)]
+pub struct Projected<M> {
+    /// The changes.
+    pub deliveries: Vec<Delivery>,
+    /// What they mean, one change's after the other's.
+    pub mutations: Vec<M>,
+}
+
+impl<M> Default for Projected<M> {
+    fn default() -> Self {
+        Self {
+            deliveries: Vec::new(),
+            mutations: Vec::new(),
+        }
+    }
+}
 
 /// One change for one sink, with the promise to answer for it.
 #[derive(Debug)]
 pub struct Delivery {
-    /// What happened; shared by all sinks.
-    pub change: Arc<Change>,
+    /// How many mutations it became.
+    pub mutations: u32,
+    /// A projection that it can never go through, and why: poison.
+    pub failed: Option<Box<(ProjectionId, ProjectError)>>,
+    /// The change's version.
+    pub version: Version,
+    /// When it was committed, in milliseconds since the Unix epoch.
+    pub committed_at_ms: i64,
     /// To be given back when the sink is done with it.
     pub ack: Ack,
 }
@@ -48,12 +76,19 @@ pub struct Truncate {
     pub ack: Ack,
 }
 
-/// What the pipeline tells a sink task. Unbounded channels carry it: whatever is sent is covered by
-/// the budget already.
+/// What comes to a sink task. Unbounded channels carry it: whatever is sent is covered by the
+/// budget already.
 #[derive(Debug)]
-pub enum ToSink {
-    /// Changes in the order of each partition.
-    Changes(Vec<Delivery>),
+pub enum ToSink<M> {
+    /// Changes to be applied.
+    Changes(Projected<M>),
+    /// Something else to be done.
+    Order(Order),
+}
+
+/// What the pipeline tells a sink task.
+#[derive(Debug)]
+pub enum Order {
     /// Delete what all earlier changes of the table left, before any later one is applied.
     Truncate(Truncate),
     /// Answer [`Report::drained`] when nothing of these partitions is open, or at once while the
@@ -68,8 +103,8 @@ pub enum ToSink {
 pub struct Report {
     /// Which sink, by its index.
     pub sink: usize,
-    /// Changes that it has projected since its last report.
-    pub projected: usize,
+    /// Changes that it has taken in since its last report.
+    pub received: usize,
     /// Records that the store holds, whose acks come later.
     pub applied: Vec<Applied>,
     /// Records that are done.

@@ -2,7 +2,7 @@
 //!
 //! The order that makes it exact: the table's earlier records settle first, then everything with a
 //! lower version is deleted *at the truncate's version*, and only then its later records are
-//! projected. The topic has one partition, so earlier and later are known. Nothing of this is
+//! taken in. The topic has one partition, so earlier and later are known. Nothing of this is
 //! remembered: a truncate that was cut short is swept again, and finds what is left.
 
 use std::collections::VecDeque;
@@ -18,20 +18,21 @@ use crate::sink::{Outage, Outcome, Rejection, Sink, SinkError};
 
 /// One truncate that is being applied.
 #[derive(Debug)]
-pub(super) struct Truncation {
+pub(super) struct Truncation<M> {
     pub(super) receipt: ReceiptId,
     pub(super) version: Version,
     /// Projections of the table that are not swept yet; the first is next, or under way.
     pub(super) left: VecDeque<ProjectionId>,
     pub(super) under_way: bool,
     /// What came after it in its partition, in order.
-    pub(super) behind: VecDeque<Behind>,
+    pub(super) behind: VecDeque<Behind<M>>,
 }
 
 /// What waits for a truncate.
 #[derive(Debug)]
-pub(super) enum Behind {
-    Change(Delivery),
+pub(super) enum Behind<M> {
+    /// With its mutations.
+    Change(Delivery, Vec<M>),
     Truncate(Truncate),
 }
 

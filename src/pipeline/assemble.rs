@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::Stores;
 use super::gate::{Gate, NamedStore, Store};
 use super::run::{Pipeline, Wiring};
-use super::{SinkHandle, Stores};
 use crate::change::{ProjectionId, TableId};
 use crate::config::{self, Batch, Config, Groups, ProjectionKind, Table};
 use crate::delivery::dead_letter::DeadLetters;
-use crate::delivery::{self, Projectors, Report, SinkTask, ToSink};
+use crate::delivery::{self, Inlet, Projectors, Report, SinkTask};
 use crate::error::Fatal;
 use crate::http::Health;
 use crate::metrics::{Metrics, PipelineObserver, SinkObserver};
@@ -73,11 +73,11 @@ impl Process {
         let fence = Arc::new(Fence::new(settings::session_timeout(&settings)));
         let (report_to, reports) = mpsc::unbounded_channel();
         let parts = Parts::new(self, group, Arc::clone(&fence), report_to)?;
-        let mut handles = Vec::new();
+        let mut inlets = Vec::new();
         let mut stores = Vec::new();
         for name in sinks {
-            let (handle, store) = parts.sink(handles.len(), name)?;
-            handles.push(handle);
+            let (inlet, store) = parts.sink(inlets.len(), name)?;
+            inlets.push(inlet);
             stores.push(store);
         }
         self.watch(&stores);
@@ -102,7 +102,7 @@ impl Process {
         let source = source::spawn(&self.config.source, group, Arc::clone(&parts.tables), fence)?;
         let wiring = Wiring {
             tables: Arc::clone(&parts.tables),
-            sinks: handles,
+            sinks: inlets,
             source,
             reports,
             report_to: parts.report_to.clone(),
@@ -194,7 +194,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn sink(&self, index: usize, name: &str) -> Result<(SinkHandle, NamedStore), Fatal> {
+    fn sink(&self, index: usize, name: &str) -> Result<(Box<dyn Inlet>, NamedStore), Fatal> {
         let store = |error: SinkError| Fatal::Store {
             sink: name.to_owned(),
             reason: error.to_string(),
@@ -320,7 +320,12 @@ impl<'a> Parts<'a> {
         Ok(made)
     }
 
-    fn spawn<P, S>(&self, index: usize, name: &str, built: Built<P, S>) -> (SinkHandle, NamedStore)
+    fn spawn<P, S>(
+        &self,
+        index: usize,
+        name: &str,
+        built: Built<P, S>,
+    ) -> (Box<dyn Inlet>, NamedStore)
     where
         P: Projector,
         S: Sink<Mutation = P::Mutation>,
@@ -344,7 +349,7 @@ impl<'a> Parts<'a> {
         index: usize,
         name: &str,
         built: Built<P, S>,
-    ) -> (SinkHandle, NamedStore)
+    ) -> (Box<dyn Inlet>, NamedStore)
     where
         P: Projector,
         S: Sink<Mutation = P::Mutation>,
@@ -355,18 +360,15 @@ impl<'a> Parts<'a> {
             batch,
             in_flight,
         } = built;
-        let mut projections = vec![0; self.tables.len()];
-        projectors
-            .iter()
-            .for_each(|(table, ..)| projections[usize::from(table.0)] += 1);
-        let (inbox_in, inbox) = mpsc::unbounded_channel::<ToSink>();
+        let projectors = Arc::new(Projectors::new(self.tables.len(), projectors));
+        let (inlet, inbox) = delivery::inlet(Arc::clone(&projectors));
         let sink = Arc::new(sink);
         let store: Arc<dyn Store> = Arc::<S>::clone(&sink);
         let wiring = delivery::Wiring {
             index,
             name: name.to_owned(),
             sink,
-            projectors: Arc::new(Projectors::new(self.tables.len(), projectors)),
+            projectors,
             batch,
             in_flight,
             fence: Arc::clone(&self.fence),
@@ -382,13 +384,6 @@ impl<'a> Parts<'a> {
             reports: self.report_to.clone(),
         };
         tokio::spawn(SinkTask::new(wiring).run());
-        (
-            SinkHandle {
-                name: name.to_owned(),
-                projections,
-                inbox: inbox_in,
-            },
-            (name.to_owned(), store),
-        )
+        (inlet, (name.to_owned(), store))
     }
 }

@@ -1,22 +1,22 @@
 //! The way down: what becomes of the records that were polled.
 //!
 //! The hot path. An event may cost the program 4 µs of CPU; `BENCHMARKS.md` (null store) has what it
-//! costs. A sampling profile finds a fifth of it in librdkafka's thread, most of that the kernel's
-//! copying, a fifth on the poll thread, a third in decoding (see `envelope`), and a quarter in the
-//! sink task, half of that in projecting. Fewer instructions alone do not help much: a quarter less
-//! of them was 6 % less CPU. What is waited for is memory, since each record passes three threads:
-//! what touches less of it, or touches it in order, helps (see `delivery::buffer`).
-
-use std::sync::Arc;
+//! costs. A sampling profile finds a sixth of it in librdkafka's thread, most of that the kernel's
+//! copying, a fifth on the poll thread, a third in decoding (see `envelope`), a twentieth each in
+//! projecting and in the sink task, and a twelfth in allocating. Fewer instructions alone do not
+//! help much: a quarter less of them was 6 % less CPU. What is waited for is memory, since each
+//! record passes three threads: what touches less of it, or touches it in order, helps (see
+//! `delivery::buffer`), and so does what hands less over (`delivery::inlet`: a tenth less CPU than
+//! when the sink task projected).
 
 use super::intake::{Refusal, Taken};
 use super::ledger::{Ack, Acks};
-use super::run::{Pipeline, tell};
+use super::run::Pipeline;
 use super::truncate;
 use crate::change::Version;
 use crate::config::OnTruncate;
 use crate::delivery::dead_letter::{DeadLetter, Stage};
-use crate::delivery::{Delivery, Report, ToSink, Truncate};
+use crate::delivery::{Order, Report, Truncate};
 use crate::envelope::DecodeError;
 use crate::error::Fatal;
 use crate::source::{Partition, Record};
@@ -26,12 +26,6 @@ impl Pipeline {
         if self.stopping {
             return Ok(());
         }
-        let mut deliveries: Vec<Vec<Delivery>> = self
-            .wiring
-            .sinks
-            .iter()
-            .map(|_| Vec::with_capacity(records.len()))
-            .collect();
         for record in records {
             let (partition, offset) = (record.partition, record.offset);
             let timestamp_ms = record.timestamp_ms;
@@ -53,33 +47,28 @@ impl Pipeline {
                         self.wiring.observer.missing_before(partition);
                     }
                     for (&sink, ack) in route.sinks.iter().zip(acks) {
-                        deliveries[sink].push(Delivery {
-                            change: Arc::clone(&change),
-                            ack,
-                        });
+                        if let Some(ack) = self.wiring.sinks[sink].take(&change, ack) {
+                            intake.acknowledge(ack)?;
+                        }
                     }
                 }
                 Taken::Truncate(acks) => {
                     // What was gathered came before it.
-                    self.hand_out(&mut deliveries);
+                    self.hand_out();
                     self.truncated((partition, offset, timestamp_ms), acks)?;
                 }
                 Taken::Undecodable(error, ack) => self.bury(&error, offset, ack),
             }
         }
         self.touched = true;
-        self.hand_out(&mut deliveries);
+        self.hand_out();
         Ok(())
     }
 
-    /// Gives each sink what was gathered for it.
-    fn hand_out(&mut self, deliveries: &mut [Vec<Delivery>]) {
-        for (sink, deliveries) in deliveries.iter_mut().enumerate() {
-            if !deliveries.is_empty() {
-                self.pace.gave(sink, deliveries.len());
-                let changes = ToSink::Changes(std::mem::take(deliveries));
-                tell(&self.wiring.sinks[sink], changes);
-            }
+    /// Gives each sink what was projected for it.
+    fn hand_out(&mut self) {
+        for (sink, inlet) in self.wiring.sinks.iter_mut().enumerate() {
+            self.pace.gave(sink, inlet.hand_over());
         }
     }
 
@@ -111,7 +100,7 @@ impl Pipeline {
                         committed_at_ms: timestamp_ms,
                         ack,
                     };
-                    tell(&self.wiring.sinks[sink], ToSink::Truncate(truncate));
+                    self.wiring.sinks[sink].order(Order::Truncate(truncate));
                 }
             }
         }

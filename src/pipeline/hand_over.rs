@@ -3,8 +3,8 @@
 use tokio::time::Instant;
 
 use super::drain::Drain;
-use super::run::{Next, Pipeline, tell};
-use crate::delivery::ToSink;
+use super::run::{Next, Pipeline};
+use crate::delivery::Order;
 use crate::source::{Partition, SourceCommand};
 
 impl Pipeline {
@@ -21,7 +21,7 @@ impl Pipeline {
             partitions.extend(before.partitions);
         }
         for sink in &self.wiring.sinks {
-            tell(sink, ToSink::Drain(partitions.clone()));
+            sink.order(Order::Drain(partitions.clone()));
         }
         let deadline = Instant::now() + self.wiring.drain_timeout;
         self.drain = Some(Drain::new(partitions, self.wiring.sinks.len(), deadline));
@@ -66,7 +66,7 @@ impl Pipeline {
         });
         self.budget.forget(partitions);
         for sink in &self.wiring.sinks {
-            tell(sink, ToSink::Drop(partitions.to_vec()));
+            sink.order(Order::Drop(partitions.to_vec()));
         }
         if let Some(drain) = &mut self.drain {
             drain.partitions.retain(|it| !partitions.contains(it));

@@ -1,13 +1,12 @@
 //! What becomes of the records of one partition before they reach the sinks: looked at, decoded,
 //! tracked, and handed out by table.
 
-use std::sync::Arc;
-
 use super::ledger::{Ack, Acks, Ledger, LedgerError};
 use super::route::Route;
 use crate::change::Change;
 use crate::config::{OnTruncate, Table};
 use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
+use crate::error::Fatal;
 use crate::source::{Assigned, CommitNote, NextOffset, Record, start};
 
 /// A partition that is ours.
@@ -30,7 +29,7 @@ pub(super) enum Taken {
     /// Tracked, and of no concern to any sink.
     Ignored(&'static str),
     /// A change for each sink that gave an ack.
-    Change(Arc<Change>, Acks),
+    Change(Change, Acks),
     /// The table was truncated: an ack for each sink that is to apply it, otherwise one.
     Truncate(Acks),
     /// It cannot be decoded.
@@ -118,11 +117,20 @@ impl Intake {
         let tracked = self.ledger.track(offset, timestamp_ms, bytes, acks);
         let mut acks = tracked.map_err(Refusal::Ledger)?;
         Ok(match decoded {
-            Ok(Decoded::Change(change)) => Taken::Change(Arc::new(change), acks),
+            Ok(Decoded::Change(change)) => Taken::Change(change, acks),
             Ok(Decoded::Ignored(reason)) => Taken::Ignored(Ignored::as_str(reason)),
             Ok(Decoded::Truncate(_)) => Taken::Truncate(acks),
             Err(error) => Taken::Undecodable(error, acks.next().expect("one ack was asked for")),
         })
+    }
+
+    /// Takes an ack back.
+    ///
+    /// # Errors
+    /// [`Fatal::Bug`]: the ledger's rules are broken.
+    pub(super) fn acknowledge(&mut self, ack: Ack) -> Result<(), Fatal> {
+        let taken = self.ledger.acknowledge(ack);
+        taken.map_err(|error| Fatal::Bug(error.to_string()))
     }
 
     /// Holds the last record below the commit against the one that was there when it was made.

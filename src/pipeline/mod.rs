@@ -1,4 +1,4 @@
-//! One pipeline: one consumer group, its ledger and budget, and a sink task for each store.
+//! One pipeline: one consumer group, its ledger and budget, and a sink for each store.
 //!
 //! The pipeline task owns all of that by value. Down goes data, up come acks only.
 
@@ -23,21 +23,6 @@ mod truncate;
 
 pub use observer::Observer;
 pub use run::{Pipeline, Wiring};
-
-use tokio::sync::mpsc;
-
-use crate::delivery::ToSink;
-
-/// The pipeline's end of a sink task.
-#[derive(Debug)]
-pub struct SinkHandle {
-    /// The sink's name.
-    pub name: String,
-    /// For each table (by id) how many projections of the sink want its changes.
-    pub projections: Vec<u32>,
-    /// To the task.
-    pub inbox: mpsc::UnboundedSender<ToSink>,
-}
 
 /// Where mutations end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The sinks set the pace: the next records wait while a sink has not projected what it was given,
+//! The sinks set the pace: the next records wait while a sink has not taken in what it was given,
 //! and, when little of the budget is left, until acks have freed some of it. An ack alone frees
 //! nothing: of several stores' the slowest one's does.
 //!
@@ -19,13 +19,13 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Changes that may lie before a sink: those of a few events of the source, so that neither waits
 /// for the other where both have a core.
-const UNPROJECTED: usize = 1024;
+const UNRECEIVED: usize = 1024;
 
 /// Whether the next records may come.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// For each sink the changes that it was given and has not projected.
-    unprojected: Vec<usize>,
+    /// For each sink the changes that it was given and has not taken in.
+    unreceived: Vec<usize>,
     /// Bytes that are held.
     held: u64,
     /// What was held when records were last taken although little was left.
@@ -37,7 +37,7 @@ impl Pace {
     /// The pace of so many sinks.
     pub(super) fn new(sinks: usize) -> Self {
         Self {
-            unprojected: vec![0; sinks],
+            unreceived: vec![0; sinks],
             held: 0,
             full_at: None,
             patient_until: None,
@@ -46,7 +46,7 @@ impl Pace {
 
     /// A sink was given changes.
     pub(super) fn gave(&mut self, sink: usize, changes: usize) {
-        self.unprojected[sink] += changes;
+        self.unreceived[sink] += changes;
     }
 
     /// Records were taken, after which so many bytes are held and the budget has room or not.
@@ -56,10 +56,10 @@ impl Pace {
         self.patient_until = Some(now + PATIENCE);
     }
 
-    /// A sink has projected changes.
-    pub(super) fn projected(&mut self, sink: usize, changes: usize) {
-        if let Some(unprojected) = self.unprojected.get_mut(sink) {
-            *unprojected = unprojected.saturating_sub(changes);
+    /// A sink has taken changes in.
+    pub(super) fn received(&mut self, sink: usize, changes: usize) {
+        if let Some(unreceived) = self.unreceived.get_mut(sink) {
+            *unreceived = unreceived.saturating_sub(changes);
         }
     }
 
@@ -70,7 +70,7 @@ impl Pace {
 
     /// Whether the next records need not wait any longer.
     pub(super) fn allows(&self, now: Instant) -> bool {
-        let is_behind = self.unprojected.iter().any(|it| *it >= UNPROJECTED);
+        let is_behind = self.unreceived.iter().any(|it| *it >= UNRECEIVED);
         let is_full = self.full_at.is_some_and(|full| self.held >= full);
         let waits = is_full || is_behind;
         !waits || self.patient_until.is_none_or(|until| now >= until)
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn records_wait_while_any_sink_has_much_to_project() {
+    fn records_wait_while_any_sink_has_much_to_take_in() {
         let now = Instant::now();
         let mut pace = Pace::new(2);
-        pace.gave(1, UNPROJECTED);
+        pace.gave(1, UNRECEIVED);
         pace.took(1, true, now);
         pace.holds(0);
         assert!(!pace.allows(now));
-        pace.projected(1, 1);
+        pace.received(1, 1);
         assert!(pace.allows(now));
     }
 
@@ -124,7 +124,7 @@ mod tests {
     fn nobody_waits_for_long() {
         let now = Instant::now();
         let mut pace = Pace::new(1);
-        pace.gave(0, UNPROJECTED);
+        pace.gave(0, UNRECEIVED);
         pace.took(1, false, now);
         assert!(!pace.allows(now + PATIENCE / 2));
         assert!(pace.allows(now + PATIENCE));

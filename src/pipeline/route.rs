@@ -1,6 +1,7 @@
 //! Where the changes of a table go.
 
-use super::SinkHandle;
+use crate::change::TableId;
+use crate::delivery::Inlet;
 
 /// The sinks that want the changes of one table.
 #[derive(Debug)]
@@ -8,17 +9,21 @@ pub(super) struct Route {
     /// Their indices.
     pub(super) sinks: Vec<usize>,
     /// How many projections a change goes through in all of them.
-    projections: u32,
+    projections: usize,
 }
 
 impl Route {
-    /// The route of a table, by its id.
-    pub(super) fn of(table: usize, sinks: &[SinkHandle]) -> Self {
-        let wanted = |sink: &SinkHandle| sink.projections[table];
-        let indices = (0..sinks.len()).filter(|&it| wanted(&sinks[it]) > 0);
+    /// The route of a table.
+    pub(super) fn of(table: TableId, sinks: &[Box<dyn Inlet>]) -> Self {
+        Self::through(sinks.iter().map(|sink| sink.projections(table)))
+    }
+
+    /// A route through so many projections of each sink.
+    fn through(projections: impl Iterator<Item = usize>) -> Self {
+        let wanted: Vec<_> = projections.enumerate().filter(|it| it.1 > 0).collect();
         Self {
-            sinks: indices.collect(),
-            projections: sinks.iter().map(wanted).sum(),
+            sinks: wanted.iter().map(|it| it.0).collect(),
+            projections: wanted.iter().map(|it| it.1).sum(),
         }
     }
 
@@ -30,7 +35,7 @@ impl Route {
     /// What a record of so many bytes is charged to the budget. It takes them once until it is
     /// projected, and its mutations at most as much each, until they are written.
     pub(super) fn charge(&self, record: u64) -> u64 {
-        record * u64::from(self.projections.max(1))
+        record * self.projections.max(1) as u64
     }
 }
 
@@ -40,15 +45,9 @@ mod tests {
 
     #[test]
     fn a_record_is_charged_for_each_projection_and_at_least_once() {
-        let sink = |projections: [u32; 2]| SinkHandle {
-            name: String::new(),
-            projections: projections.into(),
-            inbox: tokio::sync::mpsc::unbounded_channel().0,
-        };
-        let sinks = [sink([1, 0]), sink([0, 0]), sink([2, 0])];
-        let route = Route::of(0, &sinks);
+        let route = Route::through([1, 0, 2].into_iter());
         assert_eq!((route.sinks.as_slice(), route.fan_out()), (&[0, 2][..], 2));
         assert_eq!(route.charge(100), 300);
-        assert_eq!(Route::of(1, &sinks).charge(100), 100);
+        assert_eq!(Route::through([0, 0].into_iter()).charge(100), 100);
     }
 }

@@ -19,10 +19,11 @@ use super::ledger::Ack;
 use super::old_rows::OldRows;
 use super::pace::Pace;
 use super::route::Route;
-use super::{Observer, SinkHandle, truncate};
+use super::{Observer, truncate};
+use crate::change::TableId;
 use crate::config::{COMMIT_DEADLINE, Table};
 use crate::delivery::dead_letter::DeadLetters;
-use crate::delivery::{Report, Reports, ToSink};
+use crate::delivery::{Inlet, Report, Reports};
 use crate::envelope::Decoder;
 use crate::error::Fatal;
 use crate::source::{
@@ -40,7 +41,7 @@ pub struct Wiring {
     /// The tables, by id.
     pub tables: Arc<[Table]>,
     /// The sinks, by index.
-    pub sinks: Vec<SinkHandle>,
+    pub sinks: Vec<Box<dyn Inlet>>,
     /// The poll thread.
     pub source: SourceHandle,
     /// From the sinks.
@@ -90,8 +91,10 @@ impl Pipeline {
     pub fn new(wiring: Wiring) -> Self {
         Self {
             decoder: Decoder::new(&wiring.tables),
-            routes: (0..wiring.tables.len())
-                .map(|table| Route::of(table, &wiring.sinks))
+            routes: (0..)
+                .map(TableId)
+                .zip(&*wiring.tables)
+                .map(|(table, _)| Route::of(table, &wiring.sinks))
                 .collect(),
             intakes: HashMap::default(),
             budget: Budget::new(wiring.budget),
@@ -243,7 +246,7 @@ impl Pipeline {
                 intake.ledger.applied(&applied);
             }
         }
-        self.pace.projected(report.sink, report.projected);
+        self.pace.received(report.sink, report.received);
         for ack in report.acks {
             self.acknowledge(ack)?;
         }
@@ -258,10 +261,7 @@ impl Pipeline {
     pub(super) fn acknowledge(&mut self, ack: Ack) -> Result<(), Fatal> {
         // An ack of a partition that is gone is late: it changes nothing.
         if let Some(intake) = self.intakes.get_mut(&ack.partition()) {
-            intake
-                .ledger
-                .acknowledge(ack)
-                .map_err(|error| Fatal::Bug(error.to_string()))?;
+            intake.acknowledge(ack)?;
             self.touched = true;
         }
         Ok(())
@@ -336,9 +336,4 @@ impl Pipeline {
         // The poll thread ends before us only after saying so.
         drop(self.wiring.source.commands.send(command));
     }
-}
-
-pub(super) fn tell(sink: &SinkHandle, message: ToSink) {
-    // A sink task that has ended has reported why, or panicked: the process is about to stop.
-    drop(sink.inbox.send(message));
 }

@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pipeline, SinkHandle, Wiring};
-use crate::change::TableId;
-use crate::config::{OnTruncate, Table};
-use crate::delivery::doubles;
-use crate::delivery::{Report, ToSink};
+use super::{Pipeline, Wiring};
+use crate::change::{ProjectionId, TableId};
+use crate::config::{self, OnTruncate, Table};
+use crate::delivery::{Projectors, Report, ToSink, doubles, inlet};
+use crate::projector::document::{Document, DocumentProjector};
 use crate::source::{
     Assigned, NextOffset, Partition, Record, SourceCommand, SourceEvent, SourceHandle,
 };
@@ -28,7 +28,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 struct Played {
     events: mpsc::Sender<SourceEvent>,
     commands: std_mpsc::Receiver<SourceCommand>,
-    inbox: mpsc::UnboundedReceiver<ToSink>,
+    inbox: mpsc::UnboundedReceiver<ToSink<Document>>,
     reports: mpsc::UnboundedSender<Report>,
     next: i64,
 }
@@ -37,17 +37,13 @@ impl Played {
     async fn start() -> Self {
         let (events, to_pipeline) = mpsc::channel(4);
         let (from_pipeline, commands) = std_mpsc::channel();
-        let (to_sink, inbox) = mpsc::unbounded_channel();
+        let (inlet, inbox) = inlet(Arc::new(Projectors::new(1, [projector()])));
         let (report_to, reports) = mpsc::unbounded_channel();
         let tables: Arc<[Table]> = Arc::new([table()]);
         let (dead_letters, _) = doubles::stopping(Arc::clone(&tables));
         let wiring = Wiring {
             tables,
-            sinks: vec![SinkHandle {
-                name: "played".to_owned(),
-                projections: vec![1],
-                inbox: to_sink,
-            }],
+            sinks: vec![inlet],
             source: SourceHandle {
                 events: to_pipeline,
                 commands: from_pipeline,
@@ -103,17 +99,17 @@ impl Played {
     }
 
     /// What comes to the sink within a moment.
-    async fn arrives(&mut self) -> Option<ToSink> {
+    async fn arrives(&mut self) -> Option<ToSink<Document>> {
         timeout(MOMENT, self.inbox.recv()).await.ok().flatten()
     }
 
     /// The sink has written it.
-    fn acknowledge(&self, message: ToSink) {
-        let ToSink::Changes(deliveries) = message else {
+    fn acknowledge(&self, message: ToSink<Document>) {
+        let ToSink::Changes(projected) = message else {
             panic!("only changes are delivered");
         };
         let report = Report {
-            acks: deliveries.into_iter().map(|it| it.ack).collect(),
+            acks: projected.deliveries.into_iter().map(|it| it.ack).collect(),
             ..Report::default()
         };
         self.reports.send(report).unwrap();
@@ -123,6 +119,18 @@ impl Played {
         let mut commands = self.commands.try_iter();
         commands.any(|it| matches!(it, SourceCommand::Pause(_)))
     }
+}
+
+fn projector() -> (TableId, ProjectionId, DocumentProjector) {
+    let document = config::Document {
+        from: TableId(0),
+        alias: "items".to_owned(),
+        settings: None,
+        fields: None,
+        when: None,
+    };
+    let projector = DocumentProjector::new(ProjectionId(0), "items", &document);
+    (TableId(0), ProjectionId(0), projector.unwrap())
 }
 
 fn table() -> Table {
@@ -164,7 +172,7 @@ async fn a_store_that_does_not_answer_is_waited_for_until_the_budget_is_spent_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_wait_while_the_sink_has_much_to_project() {
+async fn records_wait_while_the_sink_has_much_to_take_in() {
     let mut played = Played::start().await;
     let mut given = 0;
     let waits = loop {
@@ -180,7 +188,7 @@ async fn records_wait_while_the_sink_has_much_to_project() {
     };
     assert!(waits, "{given} changes lie before the sink");
     let report = Report {
-        projected: given,
+        received: given,
         ..Report::default()
     };
     played.reports.send(report).unwrap();

@@ -15,7 +15,8 @@ use crate::change::{Change, ProjectionId, Version};
 
 /// Turns changes of one table into mutations of one model, as one configured projection says.
 ///
-/// Called by a sink task, in the order of each partition.
+/// Called by the pipeline task, in the order of each partition; and, one record at a time, where a
+/// store's rejection is looked into.
 pub trait Projector: Send + Sync + 'static {
     /// What the model's stores can apply.
     type Mutation: Mutation;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use distributary::change::{ProjectionId, TableId};
 use distributary::config::{Batch, Cache, Document, Invalidation, Node, NodePattern, Property};
 use distributary::delivery::dead_letter::DeadLetters;
-use distributary::delivery::{self, Projectors, Report, SinkTask};
+use distributary::delivery::{self, Inlet, Projectors, Report, SinkTask};
 use distributary::error::Fatal;
-use distributary::pipeline::{self, Pipeline, SinkHandle};
+use distributary::pipeline::{self, Pipeline};
 use distributary::projector::Projector;
 use distributary::projector::cache::CacheProjector;
 use distributary::projector::document::DocumentProjector;
@@ -100,7 +100,7 @@ impl Instance {
 }
 
 impl Parts {
-    fn sinks(&self) -> Vec<SinkHandle> {
+    fn sinks(&self) -> Vec<Box<dyn Inlet>> {
         let tables = [(ITEMS, "items"), (USERS, "users")];
         let documents = tables.map(|(table, name)| {
             let id = ProjectionId(table.0);
@@ -133,12 +133,13 @@ impl Parts {
         ]
     }
 
-    fn sink<P, S>(&self, name: &str, projectors: [(TableId, ProjectionId, P); 2]) -> SinkHandle
+    fn sink<P, S>(&self, name: &str, projectors: [(TableId, ProjectionId, P); 2]) -> Box<dyn Inlet>
     where
         S: Store,
         P: Projector<Mutation = S::Mutation>,
     {
-        let (inbox_in, inbox) = mpsc::unbounded_channel();
+        let projectors = Arc::new(Projectors::new(2, projectors));
+        let (inlet, inbox) = delivery::inlet(Arc::clone(&projectors));
         let settings = &self.world.settings;
         let wiring = delivery::Wiring {
             index: S::SINK,
@@ -148,7 +149,7 @@ impl Parts {
                 process: Arc::clone(&self.process),
                 store: PhantomData,
             }),
-            projectors: Arc::new(Projectors::new(2, projectors)),
+            projectors,
             batch: Batch {
                 max_items: settings.batch,
                 max_bytes: 4_000,
@@ -169,11 +170,7 @@ impl Parts {
         };
         self.process
             .spawn("sink", SinkTask::new(wiring).run(), |()| {});
-        SinkHandle {
-            name: name.to_owned(),
-            projections: vec![1, 1],
-            inbox: inbox_in,
-        }
+        inlet
     }
 }
 

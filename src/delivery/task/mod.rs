@@ -6,7 +6,6 @@
 //! at once and a busy one gets ever larger batches.
 
 mod poison;
-mod projectors;
 #[cfg(test)]
 mod tests;
 mod truncate;
@@ -33,13 +32,11 @@ use super::observer::Observer;
 use super::receipts::{ReceiptBook, ReceiptId};
 use super::second::Second;
 use super::truncation::{Swept, Truncation};
-use super::{Delivery, Report, Reports, ToSink};
+use super::{Delivery, Order, Projected, Projectors, Report, Reports, ToSink};
 use crate::config::{Batch, Table};
 use crate::error::Fatal;
 use crate::projector::Projector;
 use crate::sink::Sink;
-pub use projectors::Projectors;
-
 use crate::source::reread::Reader;
 use crate::source::{Fence, Partition};
 
@@ -47,14 +44,14 @@ use crate::source::{Fence, Partition};
 const TICK: Duration = Duration::from_secs(1);
 
 /// Everything a sink task is connected to.
-pub struct Wiring<P, S> {
+pub struct Wiring<P: Projector, S> {
     /// The sink's index in the pipeline.
     pub index: usize,
     /// The sink's name.
     pub name: String,
     /// The store.
     pub sink: Arc<S>,
-    /// What makes its mutations.
+    /// What makes its mutations, for those that are made again.
     pub projectors: Arc<Projectors<P>>,
     /// Bounds of one write.
     pub batch: Batch,
@@ -73,7 +70,7 @@ pub struct Wiring<P, S> {
     /// Who watches.
     pub observer: Box<dyn Observer>,
     /// From the pipeline.
-    pub inbox: mpsc::UnboundedReceiver<ToSink>,
+    pub inbox: mpsc::UnboundedReceiver<ToSink<P::Mutation>>,
     /// To the pipeline.
     pub reports: Reports,
 }
@@ -111,10 +108,9 @@ pub struct SinkTask<P: Projector, S> {
     writes: usize,
     burials: FuturesUnordered<Burial>,
     /// At most one at a time of each table, that is of its only partition.
-    truncations: HashMap<Partition, Truncation>,
+    truncations: HashMap<Partition, Truncation<P::Mutation>>,
     draining: Option<Vec<Partition>>,
     report: Report,
-    projected: Vec<P::Mutation>,
     /// Nothing is sent before this moment, because the fence was closed.
     fenced_until: Option<Instant>,
 }
@@ -143,7 +139,6 @@ where
             truncations: HashMap::new(),
             draining: None,
             report,
-            projected: Vec::new(),
             fenced_until: None,
         }
     }
@@ -170,49 +165,42 @@ where
         }
     }
 
-    fn take(&mut self, message: ToSink) {
+    fn take(&mut self, message: ToSink<P::Mutation>) {
         match message {
-            ToSink::Changes(deliveries) => {
-                self.report.projected += deliveries.len();
-                deliveries
-                    .into_iter()
-                    .for_each(|delivery| self.arrive(delivery));
-            }
-            ToSink::Truncate(truncate) => self.truncate(truncate),
-            ToSink::Drain(partitions) => {
+            ToSink::Changes(projected) => self.receive(projected),
+            ToSink::Order(Order::Truncate(truncate)) => self.truncate(truncate),
+            ToSink::Order(Order::Drain(partitions)) => {
                 self.second.hurry(true);
                 self.draining = Some(partitions);
             }
-            ToSink::Drop(partitions) => self.forget(&partitions),
+            ToSink::Order(Order::Drop(partitions)) => self.forget(&partitions),
         }
     }
 
-    fn project(&mut self, Delivery { change, ack }: Delivery) {
-        debug_assert!(self.projected.is_empty());
-        let mut failed = None;
-        for (projection, projector) in self.wiring.projectors.of(change.table) {
-            let before = self.projected.len();
-            if let Err(error) = projector.project(&change, &mut self.projected) {
-                self.projected.truncate(before);
-                failed = Some((*projection, error));
-            }
+    fn receive(&mut self, projected: Projected<P::Mutation>) {
+        self.report.received += projected.deliveries.len();
+        let mut mutations = projected.mutations.into_iter();
+        for delivery in projected.deliveries {
+            let its = mutations.by_ref().take(delivery.mutations as usize);
+            self.arrive(delivery, its);
         }
-        let burials = u32::from(failed.is_some());
-        let mutations = u32::try_from(self.projected.len()).expect("few projections") + burials;
-        if mutations == 0 {
-            self.report.acks.push(ack);
-            return;
-        }
-        let receipt = self.book.open(ack, change.committed_at_ms, mutations);
+    }
+
+    fn accept(&mut self, delivery: Delivery, mutations: impl Iterator<Item = P::Mutation>) {
+        let burials = u32::from(delivery.failed.is_some());
+        let (ack, committed_at_ms) = (delivery.ack, delivery.committed_at_ms);
+        let pending = delivery.mutations + burials;
+        let receipt = self.book.open(ack, committed_at_ms, pending);
         let mut coalesced = 0;
-        for mutation in self.projected.drain(..) {
+        for mutation in mutations {
             coalesced += u64::from(self.buffer.push(mutation, smallvec![receipt]));
         }
         if coalesced > 0 {
             self.wiring.observer.coalesced(coalesced);
         }
-        if let Some((projection, error)) = failed {
-            self.bury_unprojected(receipt, projection, change.version, &error);
+        if let Some(failed) = delivery.failed {
+            let (projection, error) = *failed;
+            self.bury_unprojected(receipt, projection, delivery.version, &error);
         }
     }
 
@@ -253,7 +241,7 @@ where
 
     fn send_report(&mut self) {
         let report = &self.report;
-        let silent = report.projected == 0 && report.acks.is_empty() && report.applied.is_empty();
+        let silent = report.received == 0 && report.acks.is_empty() && report.applied.is_empty();
         if silent && !report.drained && report.fatal.is_none() {
             return;
         }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::change::{Change, Op, ProjectionId, Row, TableId, Version};
 use crate::config::Batch;
 use crate::delivery::doubles;
-use crate::delivery::{Delivery, Projectors, Report, SinkTask, ToSink, Truncate, Wiring};
+use crate::delivery::{Inlet, Order, Projectors, Report, SinkTask, Truncate, Wiring, inlet};
 use crate::pipeline::ledger::{Ack, Ledger};
 use crate::projector::{Mutation, ProjectError, Projector};
 use crate::sink::memory::{Fault, Gate, Memory};
@@ -75,7 +75,7 @@ impl Projector for Copy {
 /// A sink task with its store, and the ledgers of both tables.
 struct Bench {
     store: Memory<Put>,
-    inbox: mpsc::UnboundedSender<ToSink>,
+    inlet: Box<dyn Inlet>,
     reports: mpsc::UnboundedReceiver<Report>,
     ledgers: BTreeMap<TableId, Ledger>,
 }
@@ -86,7 +86,6 @@ impl Bench {
             key: key.clone(),
             version,
         });
-        let (inbox, from_pipeline) = mpsc::unbounded_channel();
         let (report_to, reports) = mpsc::unbounded_channel();
         let fence = Fence::new(Duration::from_secs(3600));
         fence.beat();
@@ -96,12 +95,14 @@ impl Bench {
             (partition.table, ledger)
         });
         let projectors = [TableId(0), TableId(1)].map(|table| (table, ProjectionId(table.0), Copy));
+        let projectors = Arc::new(Projectors::new(2, projectors));
+        let (inlet, inbox) = inlet(Arc::clone(&projectors));
         let (dead_letters, reader) = doubles::stopping(Arc::default());
         let wiring = Wiring {
             index: 0,
             name: "memory".to_owned(),
             sink: Arc::new(store.clone()),
-            projectors: Arc::new(Projectors::new(2, projectors)),
+            projectors,
             batch: Batch {
                 max_items: 3,
                 max_bytes: 1 << 20,
@@ -113,13 +114,13 @@ impl Bench {
             tables: Arc::default(),
             projections: Arc::new(["truncated".to_owned(), "other".to_owned()]),
             observer: Box::new(()),
-            inbox: from_pipeline,
+            inbox,
             reports: report_to,
         };
         tokio::spawn(SinkTask::new(wiring).run());
         Self {
             store,
-            inbox,
+            inlet,
             reports,
             ledgers: ledgers.into(),
         }
@@ -141,11 +142,9 @@ impl Bench {
             version: Version::new(0, offset),
             committed_at_ms: 0,
         };
-        let delivery = Delivery {
-            change: Arc::new(change),
-            ack: self.track(partition, offset),
-        };
-        self.inbox.send(ToSink::Changes(vec![delivery])).unwrap();
+        let ack = self.track(partition, offset);
+        assert!(self.inlet.take(&change, ack).is_none());
+        self.inlet.hand_over();
     }
 
     fn truncate(&mut self, offset: i64) {
@@ -154,7 +153,7 @@ impl Bench {
             committed_at_ms: 0,
             ack: self.track(TRUNCATED, offset),
         };
-        self.inbox.send(ToSink::Truncate(truncate)).unwrap();
+        self.inlet.order(Order::Truncate(truncate));
     }
 
     /// Takes reports until everything of a table below `next` is acknowledged.
@@ -252,7 +251,7 @@ async fn a_partition_that_is_taken_away_takes_its_truncate_along() {
     bench.store.set_down(Some(SinkError::Outage(outage())));
     bench.truncate(1);
     bench.change(TRUNCATED, 2, "2");
-    bench.inbox.send(ToSink::Drop(vec![TRUNCATED])).unwrap();
+    bench.inlet.order(Order::Drop(vec![TRUNCATED]));
     bench.store.set_down(None);
     bench.change(OTHER, 0, "1");
     bench.until_done(OTHER, 1).await;

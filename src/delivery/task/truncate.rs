@@ -30,11 +30,18 @@ where
     P: Projector,
     S: Sink<Mutation = P::Mutation>,
 {
-    /// Projects a change, unless a truncate of its table has to be applied first.
-    pub(super) fn arrive(&mut self, delivery: Delivery) {
+    /// Takes a change in, unless a truncate of its table has to be applied first.
+    pub(super) fn arrive(
+        &mut self,
+        delivery: Delivery,
+        mutations: impl Iterator<Item = P::Mutation>,
+    ) {
         match self.truncations.get_mut(&delivery.ack.partition()) {
-            Some(truncation) => truncation.behind.push_back(Behind::Change(delivery)),
-            None => self.project(delivery),
+            Some(truncation) => {
+                let behind = Behind::Change(delivery, mutations.collect());
+                truncation.behind.push_back(behind);
+            }
+            None => self.accept(delivery, mutations),
         }
     }
 
@@ -46,11 +53,10 @@ where
             earlier.behind.push_back(Behind::Truncate(truncate));
             return;
         }
-        let projectors = self.wiring.projectors.of(partition.table);
-        let left = projectors.iter().map(|(projection, _)| *projection);
+        let projections = self.wiring.projectors.of(partition.table);
         let truncation = Truncation {
             version: truncate.version,
-            left: left.collect(),
+            left: projections.collect(),
             under_way: false,
             behind: VecDeque::new(),
             receipt: self.book.open(truncate.ack, truncate.committed_at_ms, 1),
@@ -142,7 +148,9 @@ where
         self.done(truncation.receipt);
         for behind in truncation.behind {
             match behind {
-                Behind::Change(delivery) => self.arrive(delivery),
+                Behind::Change(delivery, mutations) => {
+                    self.arrive(delivery, mutations.into_iter());
+                }
                 Behind::Truncate(truncate) => self.truncate(truncate),
             }
         }

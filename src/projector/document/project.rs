@@ -18,7 +18,8 @@ pub struct DocumentProjector {
     fields: Option<Vec<config::Field>>,
     when: Option<Condition>,
     /// The fields as they lie in the rows seen last. A table's rows share their shape until its
-    /// columns change, and one sink task is the only caller: the lock is never waited for.
+    /// columns change, and the pipeline task is nearly always the only caller: the lock is hardly
+    /// ever waited for.
     resolved: Mutex<Option<Fields>>,
 }
 

@@ -1,0 +1,102 @@
+//! The way into a sink task.
+//!
+//! A change is projected here, by the pipeline task and right after it was decoded: what it says is
+//! in the processor's cache then, and nothing but the mutations has to cross to another thread.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{Delivery, Order, Projected, Projectors, ToSink};
+use crate::change::{Change, TableId};
+use crate::pipeline::ledger::Ack;
+use crate::projector::Projector;
+
+/// The pipeline's end of a sink task, whatever its model.
+pub trait Inlet: Send {
+    /// Through how many projections of the sink the changes of a table go.
+    fn projections(&self, table: TableId) -> usize;
+
+    /// Projects a change, and keeps it until [`Self::hand_over`]. A change that means nothing to
+    /// the sink is not kept: its ack comes back.
+    fn take(&mut self, change: &Change, ack: Ack) -> Option<Ack>;
+
+    /// Hands the changes that were taken to the task; answers how many.
+    fn hand_over(&mut self) -> usize;
+
+    /// Tells the task to do something, after what was handed over.
+    fn order(&self, order: Order);
+}
+
+/// The inlet of one model.
+struct Projecting<P: Projector> {
+    projectors: Arc<Projectors<P>>,
+    projected: Projected<P::Mutation>,
+    inbox: mpsc::UnboundedSender<ToSink<P::Mutation>>,
+}
+
+/// An inlet that projects with these, and what a sink task reads from it.
+#[must_use]
+pub fn inlet<P: Projector>(
+    projectors: Arc<Projectors<P>>,
+) -> (Box<dyn Inlet>, mpsc::UnboundedReceiver<ToSink<P::Mutation>>) {
+    let (inbox, outlet) = mpsc::unbounded_channel();
+    let inlet = Projecting {
+        projectors,
+        projected: Projected::default(),
+        inbox,
+    };
+    (Box::new(inlet), outlet)
+}
+
+impl<P: Projector> Projecting<P> {
+    fn tell(&self, message: ToSink<P::Mutation>) {
+        // A sink task that has ended has reported why, or panicked: the process is about to stop.
+        drop(self.inbox.send(message));
+    }
+}
+
+impl<P: Projector> Inlet for Projecting<P> {
+    fn projections(&self, table: TableId) -> usize {
+        self.projectors.of(table).len()
+    }
+
+    fn take(&mut self, change: &Change, ack: Ack) -> Option<Ack> {
+        let Projected {
+            deliveries,
+            mutations,
+        } = &mut self.projected;
+        let before = mutations.len();
+        let failed = self.projectors.project(change, mutations);
+        let count = mutations.len() - before;
+        if count == 0 && failed.is_none() {
+            return Some(ack);
+        }
+        deliveries.push(Delivery {
+            mutations: u32::try_from(count).expect("few projections"),
+            failed: failed.map(Box::new),
+            version: change.version,
+            committed_at_ms: change.committed_at_ms,
+            ack,
+        });
+        None
+    }
+
+    fn hand_over(&mut self) -> usize {
+        let count = self.projected.deliveries.len();
+        if count > 0 {
+            // The next ones will be about as many.
+            let next = Projected {
+                deliveries: Vec::with_capacity(count),
+                mutations: Vec::with_capacity(self.projected.mutations.len()),
+            };
+            let projected = std::mem::replace(&mut self.projected, next);
+            self.tell(ToSink::Changes(projected));
+        }
+        count
+    }
+
+    fn order(&self, order: Order) {
+        self.tell(ToSink::Order(order));
+    }
+}

@@ -10,6 +10,7 @@ use neo4rs::{BoltType, ConfigBuilder, Graph, Query, Row, Txn};
 use secrecy::ExposeSecret;
 
 use super::error::Failure;
+use super::nagle;
 use crate::config;
 
 /// How long a connection attempt, and the answer to one statement, may take. Above the server's
@@ -39,9 +40,10 @@ impl Client {
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> Result<Transaction, Failure> {
         let graph = self.graph()?;
-        Ok(Transaction {
-            txn: graph.start_txn().await?,
-        })
+        let txn = graph.start_txn().await?;
+        // The pool may have made a connection for it, and does not tell.
+        nagle::turn_off();
+        Ok(Transaction { txn })
     }
 
     /// Gives up the pool, so that the next transaction reads the password again (D12).

@@ -1,7 +1,7 @@
 //! Neo4j: nodes and relationships, each guarded by the version of the row that makes it (D8).
 //!
-//! One batch is one transaction: locks of derived relationships, node upserts, relationships,
-//! derived relationships, node deletes, tombstones, sweep of stubs. `docs/graph.md` says what is
+//! One batch is one transaction: locks of derived relationships, a look for tombstones, node upserts,
+//! relationships, derived relationships, node deletes, another look, tombstones, sweep of stubs. `docs/graph.md` says what is
 //! kept in the graph and why the order is this. The surprising fact: the server's planner fetches
 //! properties before the locks that the text takes first; see `client.rs`.
 
@@ -12,6 +12,7 @@ mod derived;
 mod error;
 mod fill;
 mod marker;
+mod nagle;
 mod node;
 mod older;
 mod pattern;
@@ -92,7 +93,7 @@ struct Fate;
 impl Fate {
     /// It is written.
     const FRESH: i64 = 0;
-    /// A newer version is there, or was deleted.
+    /// A newer version is there.
     const STALE: i64 = 1;
     /// There is no such relationship.
     const ABSENT: i64 = 2;

@@ -7,7 +7,7 @@ use distributary::sink::neo4j::Neo4j;
 use distributary::sink::{OutageKind, Outcome, Sink as _, SinkError};
 use neo4rs::query;
 
-use super::rows::{ITEMS, PRODUCTS, deleted, item, order, product, user};
+use super::rows::{ITEMS, PRODUCTS, USERS, deleted, item, order, product, user};
 use super::world::{World, coalesced, drawn, settings, written};
 
 /// How many transactions wait for a lock.
@@ -220,5 +220,38 @@ async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_relationship()
         [Outcome::Stale]
     );
     assert_eq!(drawn(&world.snapshot().await), ["Order 7 (stub)"]);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_node() {
+    let world = World::new().await;
+    // The rival holds up the merge, after the look for tombstones.
+    let cypher = "MERGE (n:P_User {id: 7}) ON CREATE SET n._stub = true \
+                  CREATE (:_DistributaryTombstone {_key: 'P_user-node[7]', _v: 9, _at: timestamp()})";
+    let answer = write_while(&world, cypher, user(5, "7", "null")).await;
+    let Err(SinkError::Outage(outage)) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(outage.kind, OutageKind::Contention);
+    let sink = world.sink(&settings());
+    let answer = world.write(&sink, &[user(5, "7", "null")]).await;
+    assert_eq!(answer[0], Outcome::Stale);
+    assert_eq!(drawn(&world.snapshot().await), ["User 7 (stub)"]);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_late_delete_does_not_lower_the_tombstone_that_a_rival_wrote_meanwhile() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world.write(&sink, &[user(1, "7", "null")]).await;
+    let cypher = "MATCH (n:P_User {id: 7}) SET n._lock = null \
+                  CREATE (:_DistributaryTombstone {_key: 'P_user-node[7]', _v: 9, _at: timestamp()})";
+    let delete = deleted(5, USERS, &[("id", "7")]);
+    // Whether it is tried again or not, what lies between the two deletes stays deleted.
+    drop(write_while(&world, cypher, delete).await);
+    let answer = world.write(&sink, &[user(6, "7", "null")]).await;
+    assert_eq!(answer[0], Outcome::Stale);
     world.clean_up().await;
 }

@@ -69,6 +69,29 @@ impl Batch {
         batch
     }
 
+    /// All rows, each with its place, its `_key` and its version.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (usize, &str, i64)> {
+        let nodes = self.nodes.values();
+        let nodes = nodes.flat_map(|it| it.upserts.iter().chain(&it.deletes));
+        let relationships = self.relationships.values().flat_map(|it| &it.rows);
+        nodes
+            .map(|row| (row.item, row.tombstone.as_str(), row.version))
+            .chain(relationships.map(|row| (row.item, row.key.as_str(), row.version)))
+    }
+
+    /// Leaves out what is not wanted, by place.
+    pub(super) fn retain(&mut self, wanted: impl Fn(usize) -> bool) {
+        for rows in self.nodes.values_mut() {
+            rows.upserts.retain(|row| wanted(row.item));
+            rows.deletes.retain(|row| wanted(row.item));
+            rows.holes.retain(|hole| wanted(hole.item));
+        }
+        for rows in self.relationships.values_mut() {
+            rows.rows.retain(|row| wanted(row.item));
+            rows.holes.retain(|hole| wanted(hole.item));
+        }
+    }
+
     fn add(
         &mut self,
         targets: &Targets,

@@ -1,17 +1,17 @@
 //! Nodes: one for each row of a projection's table.
 //!
-//! An upsert merges the node, write-locks it, and takes the row only if neither the node nor a
-//! tombstone holds a higher `_v`. A delete does the same, turns the node into a stub, and leaves it
-//! to the sweep ([`super::stub`]), which knows whether something holds it. The surprising fact:
-//! `SET` on a node that a rival deletes meanwhile does nothing and raises nothing, so the statement
-//! looks for nodes it lost.
+//! An upsert merges the node, write-locks it, and takes the row only if the node has no higher
+//! `_v`. A delete does the same, turns the node into a stub, and leaves it to the sweep
+//! ([`super::stub`]), which knows whether something holds it. Rows that a tombstone overrules do
+//! not come here. The surprising fact: `SET` on a node that a rival deletes meanwhile does nothing
+//! and raises nothing, so the statement looks for nodes it lost: they have not even a key.
 
 use neo4rs::{BoltMap, BoltNull, BoltType};
 
 use super::Fate;
 use super::client::{Transaction, column};
 use super::error::Failure;
-use super::pattern::{KeyPattern, TOMBSTONE, names};
+use super::pattern::{KeyPattern, names};
 use super::value::list_of;
 use crate::config;
 
@@ -42,18 +42,17 @@ pub(super) struct NodeRow {
 impl NodeTarget {
     pub(super) fn new(node: &config::NodePattern, key: &[String]) -> Self {
         let pattern = KeyPattern::new(node);
-        let merged = pattern.node("n", "r[3]");
+        let merged = pattern.node("n", "r[2]");
         // The lock is a write of nothing: it leaves no trace, and needs the property's name to be
         // known to the database, which `prepare` sees to.
         let guarded = format!(
             "UNWIND $rows AS r \
-             MERGE {merged} ON CREATE SET n._stub = true \
+             MERGE {merged} \
              SET n._lock = null \
              WITH n, r, n[$version] AS version \
-             OPTIONAL MATCH (t:{TOMBSTONE} {{_key: CASE WHEN version IS NULL THEN r[1] END}}) \
              WITH n, r, CASE \
-               WHEN version IS NULL AND n[$stub] IS NULL AND keys(n) = [] THEN {lost} \
-               WHEN coalesce(version, t._v, -1) > r[2] THEN {stale} \
+               WHEN version IS NULL AND keys(n) = [] THEN {lost} \
+               WHEN version > r[1] THEN {stale} \
                ELSE {fresh} END AS fate",
             lost = Fate::LOST,
             stale = Fate::STALE,
@@ -65,11 +64,11 @@ impl NodeTarget {
         );
         Self {
             upsert: format!(
-                "{guarded} SET n += CASE fate WHEN {fresh} THEN r[4] ELSE {{}} END {answer}",
+                "{guarded} SET n += CASE fate WHEN {fresh} THEN r[3] ELSE {{}} END {answer}",
                 fresh = Fate::FRESH
             ),
             delete: format!(
-                "{guarded} FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | SET n = r[4]) \
+                "{guarded} FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | SET n = r[3]) \
                  {answer}",
                 fresh = Fate::FRESH
             ),
@@ -86,13 +85,13 @@ impl NodeTarget {
     pub(super) async fn upsert(
         &self,
         tx: &mut Transaction,
-        rows: &[NodeRow],
+        rows: Vec<NodeRow>,
     ) -> Result<Vec<usize>, Failure> {
-        let parameters = rows.iter().map(|row| {
-            let mut properties = row.properties.clone();
+        let parameters = rows.into_iter().map(|row| {
+            let mut properties = row.properties;
             properties.put("_v".into(), row.version.into());
             properties.put("_stub".into(), BoltType::Null(BoltNull));
-            parameter(row, properties)
+            parameter(row.item, row.version, row.key, properties)
         });
         let parameters = list_of(parameters.collect());
         stale(&tx.rows(&self.upsert, vec![("rows", parameters)]).await?)
@@ -111,19 +110,18 @@ impl NodeTarget {
                 bare.put(name.as_str().into(), value.clone());
             }
             bare.put("_stub".into(), true.into());
-            parameter(row, bare)
+            parameter(row.item, row.version, row.key.clone(), bare)
         });
         let parameters = list_of(parameters.collect());
         stale(&tx.rows(&self.delete, vec![("rows", parameters)]).await?)
     }
 }
 
-fn parameter(row: &NodeRow, properties: BoltMap) -> BoltType {
+fn parameter(item: usize, version: i64, key: Vec<BoltType>, properties: BoltMap) -> BoltType {
     list_of(vec![
-        super::place(row.item),
-        row.tombstone.as_str().into(),
-        row.version.into(),
-        list_of(row.key.clone()),
+        super::place(item),
+        version.into(),
+        list_of(key),
         BoltType::Map(properties),
     ])
 }

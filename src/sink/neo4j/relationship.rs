@@ -1,10 +1,9 @@
 //! Relationships: one for each row of a projection's table, found by its `_key`.
 //!
-//! The way of a batch: probe (which are there, or were), guard (lock those, compare versions,
-//! change in place what keeps its ends), detach (what goes, and what moves), create (what is new,
-//! and what moved), which ends with a look for tombstones that a rival wrote before the new
-//! relationship's `_key` was locked. The guard comes before the ends are merged, so a stale row
-//! never makes a stub.
+//! The way of a batch: probe (which are there), guard (lock those, compare versions, change in
+//! place what keeps its ends), detach (what goes, and what moves), create (what is new, and what
+//! moved). The guard comes before the ends are merged, so a stale row never makes a stub; rows that
+//! a tombstone overrules do not come here.
 
 use std::collections::{HashMap, HashSet};
 
@@ -47,7 +46,7 @@ pub(super) struct RelationshipRow {
 /// What the guard found out about the rows of a batch, by their places in it.
 #[derive(Debug, Default)]
 pub(super) struct Guarded {
-    /// A newer version is there, or was deleted.
+    /// A newer version is there.
     pub(super) stale: HashSet<usize>,
     /// There is none.
     pub(super) absent: HashSet<usize>,
@@ -71,9 +70,7 @@ impl RelationshipTarget {
         Self {
             probe: format!(
                 "UNWIND $rows AS r \
-                 OPTIONAL MATCH ()-[x:{kind} {{_key: r[1]}}]->() \
-                 OPTIONAL MATCH (t:{TOMBSTONE} {{_key: r[1]}}) \
-                 WITH r, x, t WHERE x IS NOT NULL OR t IS NOT NULL \
+                 MATCH ()-[x:{kind} {{_key: r[1]}}]->() \
                  RETURN collect(r[0]) AS items"
             ),
             guard: guard(&kind, &start, &end),
@@ -90,9 +87,7 @@ impl RelationshipTarget {
                 "UNWIND $rows AS r \
                  MERGE {starts} ON CREATE SET a._stub = true \
                  MERGE {ends} ON CREATE SET b._stub = true \
-                 CREATE (a)-[x:{kind}]->(b) SET x = r[5] \
-                 WITH r MATCH (t:{TOMBSTONE} {{_key: r[1]}}) WHERE t._v > r[2] \
-                 RETURN count(*) AS overruled",
+                 CREATE (a)-[x:{kind}]->(b) SET x = r[5]",
                 starts = start.node("a", "r[3]"),
                 ends = end.node("b", "r[4]"),
             ),
@@ -194,14 +189,7 @@ impl RelationshipTarget {
             parameter(row, properties)
         });
         let parameters = list_of(parameters.collect());
-        let answer = tx.rows(&self.create, vec![("rows", parameters)]).await?;
-        let mut overruled = answer.iter().map(|row| column::<i64>(row, "overruled"));
-        if overruled.any(|count| !matches!(count, Ok(0))) {
-            return Err(Failure::Rival(
-                "a rival deleted a row that was being written",
-            ));
-        }
-        Ok(())
+        tx.run(&self.create, vec![("rows", parameters)]).await
     }
 
     /// Locks the `_key` of relationships that are not there, after their tombstones were written:
@@ -226,11 +214,10 @@ fn guard(kind: &str, start: &KeyPattern, end: &KeyPattern) -> String {
          OPTIONAL MATCH (a)-[x:{kind} {{_key: r[1]}}]->(b) \
          SET x._lock = null \
          WITH r, x, a, b, x[$version] AS version \
-         OPTIONAL MATCH (t:{TOMBSTONE} {{_key: CASE WHEN x IS NULL THEN r[1] END}}) \
          WITH r, x, CASE \
            WHEN x IS NOT NULL AND version IS NULL THEN {lost} \
-           WHEN coalesce(version, t._v, -1) > r[2] THEN {stale} \
            WHEN x IS NULL THEN {absent} \
+           WHEN version > r[2] THEN {stale} \
            WHEN {starts} = r[3] AND {ends} = r[4] THEN {fresh} \
            ELSE {leaving} END AS fate \
          SET x += CASE fate WHEN {fresh} THEN r[5] ELSE {{}} END \

@@ -48,10 +48,18 @@ pub(super) async fn apply(
         deleted: Vec::new(),
     };
     work.lock_derived(batch).await?;
+    let rows = tombstone::rows(batch.rows());
+    let overruled = work.leave_out_overruled(batch, rows.clone()).await?;
     let incomplete = work.fill(batch).await?;
     work.upsert_nodes(batch).await?;
     let absent = work.write_relationships(batch).await?;
     work.delete_nodes(batch).await?;
+    // Everything is locked: what was not deleted by now cannot be before the commit.
+    if !tombstone::newer(work.tx, rows).await?.is_subset(&overruled) {
+        return Err(Failure::Rival(
+            "a rival deleted a row that was being written",
+        ));
+    }
     tombstone::bury(work.tx, work.deleted).await?;
     for (target, rows) in absent {
         target.reserve(work.tx, &rows).await?;
@@ -79,6 +87,22 @@ impl<'a> Work<'a> {
         let names = self.targets.derived.iter().filter(touched);
         let names = names.map(|it| it.name.as_str()).collect();
         derived::lock(self.tx, names).await
+    }
+
+    /// Takes the rows that tombstones overrule out of the batch; answers their places.
+    async fn leave_out_overruled(
+        &mut self,
+        batch: &mut Batch,
+        rows: BoltType,
+    ) -> Result<HashSet<usize>, Failure> {
+        let overruled = tombstone::newer(self.tx, rows).await?;
+        for &item in &overruled {
+            self.outcomes[item] = Outcome::Stale;
+        }
+        if !overruled.is_empty() {
+            batch.retain(|item| !overruled.contains(&item));
+        }
+        Ok(overruled)
     }
 
     /// Completes rows that came without some value; answers how many stay incomplete.
@@ -113,22 +137,14 @@ impl<'a> Work<'a> {
         Ok(incomplete)
     }
 
-    async fn upsert_nodes(&mut self, batch: &Batch) -> Result<(), Failure> {
-        for (id, rows) in batch
-            .nodes
-            .iter()
-            .filter(|(_, rows)| !rows.upserts.is_empty())
-        {
-            let target = self.targets.node(*id);
-            let stale: HashSet<_> = target
-                .upsert(self.tx, &rows.upserts)
-                .await?
-                .into_iter()
-                .collect();
-            for row in rows.upserts.iter().filter(|row| stale.contains(&row.item)) {
-                // Made to be locked, perhaps, and overruled by a tombstone.
-                self.candidates.add_values(&target.pattern, &row.key);
-                self.outcomes[row.item] = Outcome::Stale;
+    async fn upsert_nodes(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        for (id, rows) in &mut batch.nodes {
+            let upserts = std::mem::take(&mut rows.upserts);
+            if upserts.is_empty() {
+                continue;
+            }
+            for item in self.targets.node(*id).upsert(self.tx, upserts).await? {
+                self.outcomes[item] = Outcome::Stale;
             }
         }
         Ok(())

@@ -145,7 +145,7 @@ impl Pipeline {
                 () = self.wiring.stop.cancelled(), if !self.stopping => self.stop(),
                 Some(report) = self.wiring.reports.recv() => self.settle(report)?,
                 Some(event) = self.wiring.source.events.recv(), if self.may_take() => self.take(event)?,
-                _ = tick.tick() => self.tick(),
+                _ = tick.tick(), if self.waits_for_time() => self.tick(),
                 else => return Err(Fatal::Bug("the poll thread has ended without a word".to_owned())),
             };
             if matches!(next, Next::Ended) {
@@ -164,6 +164,12 @@ impl Pipeline {
     /// for.
     fn may_take(&self) -> bool {
         self.stopping || self.drain.is_some() || self.pace.allows(Instant::now())
+    }
+
+    /// Whether there is something to be done although nothing happens. At rest there is not, and the
+    /// processor sleeps.
+    fn waits_for_time(&self) -> bool {
+        self.touched || self.drain.is_some() || !self.may_take()
     }
 
     fn take(&mut self, event: SourceEvent) -> Result<Next, Fatal> {

@@ -230,7 +230,8 @@ impl<'a> Parts<'a> {
                         sink,
                         projectors,
                         batch: it.batch,
-                        in_flight: 1,
+                        // One pipeline is put together while the other is answered.
+                        in_flight: 2,
                     },
                 ))
             }

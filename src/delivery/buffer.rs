@@ -1,6 +1,6 @@
 //! Mutations that wait to be written, coalesced by target key. Pure.
 //!
-//! While a key is in flight its newer mutations wait and merge: a key is never in two writes at
+//! While a key is in flight its newer mutations wait and merge: a key is never in two first writes at
 //! once. Each projection is a lane of its own, so that one blocked index holds up nobody else.
 
 use std::collections::VecDeque;

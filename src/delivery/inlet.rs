@@ -100,3 +100,87 @@ impl<P: Projector> Inlet for Projecting<P> {
         self.tell(ToSink::Order(order));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Op, ProjectionId, Row, Version};
+    use crate::config::{Cache, Invalidation};
+    use crate::pipeline::ledger::Ledger;
+    use crate::projector::cache::CacheProjector;
+    use crate::source::{NextOffset, Partition};
+
+    const TABLE: TableId = TableId(0);
+
+    /// A projection that takes these keys away, each under its condition.
+    fn projection(
+        id: u16,
+        invalidate: &[(&str, Option<&str>)],
+    ) -> (TableId, ProjectionId, CacheProjector) {
+        let invalidate = invalidate.iter().map(|(key, when)| Invalidation {
+            key: String::from(*key),
+            when: when.map(String::from),
+        });
+        let config = Cache {
+            from: TABLE,
+            invalidate: invalidate.collect(),
+        };
+        let id = ProjectionId(id);
+        (
+            TABLE,
+            id,
+            CacheProjector::new(id, &config, "items").unwrap(),
+        )
+    }
+
+    fn change() -> Change {
+        Change {
+            table: TABLE,
+            op: Op::Create,
+            key: Row::from_pairs(&[("id", "7")]),
+            before: None,
+            after: Some(Row::from_pairs(&[("id", "7"), ("hidden", "false")])),
+            moved_from: None,
+            version: Version::new(0, 5),
+            committed_at_ms: 3,
+        }
+    }
+
+    fn ack() -> Ack {
+        let partition = Partition {
+            table: TABLE,
+            number: 0,
+        };
+        let mut ledger = Ledger::new(partition, 1, NextOffset::given(5), None);
+        ledger.track(5, 0, 1, 1).unwrap().next().unwrap()
+    }
+
+    #[test]
+    fn the_ack_of_a_change_that_means_nothing_comes_back_and_nothing_is_handed_over() {
+        let hidden = projection(0, &[("item:{{ key.id }}", Some("either.hidden"))]);
+        let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, [hidden])));
+        assert!(inlet.take(&change(), ack()).is_some());
+        assert_eq!(inlet.hand_over(), 0);
+        assert!(outlet.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_projection_that_fails_leaves_the_others_what_they_made_and_is_named() {
+        let good = projection(0, &[("item:{{ key.id }}", None)]);
+        let bad = projection(
+            1,
+            &[("lost:{{ key.id }}", None), ("{{ either.missing }}", None)],
+        );
+        let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, [bad, good])));
+        assert!(inlet.take(&change(), ack()).is_none());
+        assert_eq!(inlet.hand_over(), 1);
+        let Ok(ToSink::Changes(projected)) = outlet.try_recv() else {
+            panic!("the change is handed over");
+        };
+        let delivery = &projected.deliveries[0];
+        assert_eq!((delivery.mutations, projected.mutations.len()), (1, 1));
+        let failed = delivery.failed.as_ref().expect("it is poison");
+        assert_eq!(failed.0, ProjectionId(1));
+        assert_eq!(failed.1.kind(), "missing_column");
+    }
+}

@@ -109,7 +109,7 @@ pub struct Report {
     pub applied: Vec<Applied>,
     /// Records that are done.
     pub acks: Vec<Ack>,
-    /// The answer to [`ToSink::Drain`].
+    /// The answer to [`Order::Drain`].
     pub drained: bool,
     /// The process must stop.
     pub fatal: Option<crate::error::Fatal>,

@@ -32,8 +32,8 @@ impl Route {
         u16::try_from(self.sinks.len()).expect("few sinks")
     }
 
-    /// What a record of so many bytes is charged to the budget. It takes them once until it is
-    /// projected, and its mutations at most as much each, until they are written.
+    /// What a record of so many bytes is charged to the budget: its mutations take at most as much
+    /// each until they are written, and a record without any was held as well.
     pub(super) fn charge(&self, record: u64) -> u64 {
         record * self.projections.max(1) as u64
     }

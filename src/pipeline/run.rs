@@ -1,7 +1,8 @@
 //! The pipeline task's loop.
 //!
 //! One await, a biased select. Its arms in order, and why: the stop signal; reports of the sinks,
-//! which free the budget; events of the source, which fill it; the timer, for drains and steering.
+//! which free the budget; events of the source, which fill it; the timer, which stores watermarks, ends
+//! drains and lets records through that have waited long enough, and sleeps when there are none.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ pub struct Pipeline {
     pub(super) pace: Pace,
     pub(super) drain: Option<Drain>,
     pub(super) stopping: bool,
-    /// Partitions whose watermark may have moved.
+    /// Whether a watermark may have moved.
     pub(super) touched: bool,
     pub(super) timed_out: bool,
     pub(super) old_rows: OldRows,
@@ -140,13 +141,19 @@ impl Pipeline {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            // Asked once: were records let through here and not waited for below, or the other way
+            // round, nothing might ever wake the loop.
+            let takes = self.may_take();
+            let waits_for_time = self.touched || self.drain.is_some() || !takes;
             let next = tokio::select! {
                 biased;
                 () = self.wiring.stop.cancelled(), if !self.stopping => self.stop(),
                 Some(report) = self.wiring.reports.recv() => self.settle(report)?,
-                Some(event) = self.wiring.source.events.recv(), if self.may_take() => self.take(event)?,
-                _ = tick.tick(), if self.waits_for_time() => self.tick(),
-                else => return Err(Fatal::Bug("the poll thread has ended without a word".to_owned())),
+                event = self.wiring.source.events.recv(), if takes => match event {
+                    Some(event) => self.take(event)?,
+                    None => return Err(Fatal::Bug("the poll thread has ended without a word".to_owned())),
+                },
+                _ = tick.tick(), if waits_for_time => self.tick(),
             };
             if matches!(next, Next::Ended) {
                 return if self.timed_out {
@@ -164,12 +171,6 @@ impl Pipeline {
     /// for.
     fn may_take(&self) -> bool {
         self.stopping || self.drain.is_some() || self.pace.allows(Instant::now())
-    }
-
-    /// Whether there is something to be done although nothing happens. At rest there is not, and the
-    /// processor sleeps.
-    fn waits_for_time(&self) -> bool {
-        self.touched || self.drain.is_some() || !self.may_take()
     }
 
     fn take(&mut self, event: SourceEvent) -> Result<Next, Fatal> {

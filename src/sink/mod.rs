@@ -23,7 +23,8 @@ pub trait Sink: Send + Sync + 'static {
     type Mutation: Mutation;
 
     /// Makes one attempt to apply a batch. Keys are unique within a batch; several batches may be
-    /// under way at once, never with a key in common. May be repeated at will: versions make it
+    /// under way at once, never with a key in common but for second writes (see
+    /// [`Self::again_after`]). May be repeated at will: versions make it
     /// idempotent. Must end by itself: every wait in it has a deadline.
     ///
     /// Answers one [`Outcome`] for each mutation, in the same order.

@@ -10,19 +10,19 @@ use neo4rs::query;
 use super::rows::{ITEMS, PRODUCTS, USERS, deleted, item, order, product, user};
 use super::world::{World, coalesced, drawn, settings, written};
 
-/// How many transactions wait for a lock.
-async fn waiting(world: &World) -> usize {
+/// How many transactions wait for a lock in a statement with this in its text.
+async fn waiting(world: &World, statement: &str) -> usize {
     let text = "SHOW TRANSACTIONS YIELD status, currentQuery WHERE status STARTS WITH 'Blocked' \
-                AND currentQuery CONTAINS $prefix RETURN status";
+                AND currentQuery CONTAINS $statement RETURN status";
     world
-        .rows(query(text).param("prefix", world.prefix.as_str()))
+        .rows(query(text).param("statement", statement))
         .await
         .len()
 }
 
-async fn until_one_waits(world: &World) {
+async fn until_one_waits(world: &World, statement: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while waiting(world).await == 0 {
+    while waiting(world, statement).await == 0 {
         assert!(
             Instant::now() < deadline,
             "nobody came to wait for the lock"
@@ -37,6 +37,16 @@ async fn write_while(
     cypher: &str,
     change: Change,
 ) -> Result<Vec<Outcome>, SinkError> {
+    write_while_waiting_in(&world.prefix, world, cypher, change).await
+}
+
+/// The same; commits when a statement with this text waits.
+async fn write_while_waiting_in(
+    statement: &str,
+    world: &World,
+    cypher: &str,
+    change: Change,
+) -> Result<Vec<Outcome>, SinkError> {
     let sink = world.sink(&settings());
     let mut rival = world.graph.start_txn().await.unwrap();
     rival
@@ -45,7 +55,7 @@ async fn write_while(
         .unwrap();
     let batch = world.project(&[change]);
     let write = tokio::spawn(async move { sink.write(&batch).await });
-    until_one_waits(world).await;
+    until_one_waits(world, statement).await;
     rival.commit().await.unwrap();
     write.await.unwrap()
 }
@@ -244,14 +254,31 @@ async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_node() {
 #[tokio::test]
 async fn a_late_delete_does_not_lower_the_tombstone_that_a_rival_wrote_meanwhile() {
     let world = World::new().await;
+    // Of a relationship that is not there, so that both looks are over before anything is waited for.
+    let cypher =
+        "CREATE (:_DistributaryTombstone {_key: 'P_contains[7,1]', _v: 9, _at: timestamp()})";
+    let delete = deleted(5, ITEMS, &[("order_id", "7"), ("product_id", "1")]);
+    let buries = "MERGE (t:_DistributaryTombstone";
+    let answer = write_while_waiting_in(buries, &world, cypher, delete).await;
+    assert_eq!(answer.unwrap(), [Outcome::Written]);
     let sink = world.sink(&settings());
-    world.write(&sink, &[user(1, "7", "null")]).await;
-    let cypher = "MATCH (n:P_User {id: 7}) SET n._lock = null \
-                  CREATE (:_DistributaryTombstone {_key: 'P_user-node[7]', _v: 9, _at: timestamp()})";
-    let delete = deleted(5, USERS, &[("id", "7")]);
-    // Whether it is tried again or not, what lies between the two deletes stays deleted.
-    drop(write_while(&world, cypher, delete).await);
-    let answer = world.write(&sink, &[user(6, "7", "null")]).await;
-    assert_eq!(answer[0], Outcome::Stale);
+    let answer = world.write(&sink, &[item(6, "7", "1")]).await;
+    assert_eq!(answer, [Outcome::Stale]);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_late_upsert_and_a_delete_of_the_same_row_leave_no_node() {
+    let world = World::new().await;
+    let (owner, zombie) = (world.sink(&settings()), world.sink(&settings()));
+    for round in 0..25 {
+        let id = round.to_string();
+        let late = coalesced(world.project(&[user(1, &id, "null")]));
+        let delete = coalesced(world.project(&[deleted(2, USERS, &[("id", &id)])]));
+        let (late, delete) = tokio::join!(written(&zombie, &late), written(&owner, &delete));
+        late.unwrap();
+        delete.unwrap();
+        assert!(drawn(&world.snapshot().await).is_empty(), "round {round}");
+    }
     world.clean_up().await;
 }

@@ -154,10 +154,10 @@ impl Parts {
                 max_items: settings.batch,
                 max_bytes: 4_000,
             },
-            in_flight: if S::SINK == SEARCH {
-                settings.in_flight
-            } else {
-                1
+            in_flight: match S::SINK {
+                SEARCH => settings.in_flight,
+                CACHE => 2,
+                _ => 1,
             },
             fence: Arc::clone(&self.fence),
             dead_letters: self.dead_letters.clone(),

@@ -147,7 +147,7 @@ impl<S: Store> Link<S> {
             .collect())
     }
 
-    /// A replaced owner sends nothing (D13), and no key is in two writes at once.
+    /// A replaced owner sends nothing (D13), and none of these keys is in two writes at once.
     fn check(&self, batch: &[S::Mutation], hashes: &[u64]) {
         let member = self.process.member.load(Ordering::Relaxed);
         let state = self.world.lock();
@@ -225,7 +225,9 @@ impl<S: Store> Sink for Link<S> {
             (S::SINK, it.key()).hash(&mut hasher);
             hasher.finish()
         };
-        let hashes: Vec<u64> = batch.iter().map(hash).collect();
+        // A cache key's second write may meet the first one of its next change: both take it away.
+        let counted = if S::SINK == rows::CACHE { &[] } else { batch };
+        let hashes: Vec<u64> = counted.iter().map(hash).collect();
         self.check(batch, &hashes);
         // The process may be frozen or killed between the fence and the send, and before it sees
         // the answer.

@@ -1,9 +1,10 @@
 //! Neo4j: nodes and relationships, each guarded by the version of the row that makes it (D8).
 //!
-//! One batch is one transaction: locks of derived relationships, a look for tombstones, node upserts,
-//! relationships, derived relationships, node deletes, another look, tombstones, sweep of stubs. `docs/graph.md` says what is
-//! kept in the graph and why the order is this. The surprising fact: the server's planner fetches
-//! properties before the locks that the text takes first; see `client.rs`.
+//! One batch is one transaction: locks of derived relationships, a look for tombstones, node
+//! upserts, relationships, derived relationships, node deletes, another look, tombstones, sweep of
+//! stubs. `docs/graph.md` says what is kept in the graph and why the order is this. The surprising
+//! fact: the server's planner fetches properties before the locks that the text takes first; see
+//! `client.rs`.
 
 mod batch;
 mod client;

@@ -34,6 +34,7 @@ mod tests {
 
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn an_open_connection_sends_at_once_afterwards() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();

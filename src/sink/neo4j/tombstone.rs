@@ -3,7 +3,7 @@
 //!
 //! They are looked for twice, each time for all rows of a transaction at once: before it writes
 //! anything, which finds nearly all, and when it has its locks, which finds what a rival has deleted
-//! in between. (In the statement that writes a node the same look costs the server four times as
+//! in between. (In the statement that writes a node the same look costs the server five times as
 //! much.)
 //!
 //! A tombstone is a node `(:_DistributaryTombstone {_key, _v, _at})`. It never goes with the row's

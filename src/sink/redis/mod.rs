@@ -22,8 +22,9 @@ use crate::projector::cache::CacheKey;
 /// Keys of one UNLINK. Redis serves nobody else during a command, and takes 1 to 3 µs for a key.
 const KEYS_PER_COMMAND: usize = 500;
 
-/// Bounds an attempt as a whole, whatever its parts do.
-const ATTEMPT_DEADLINE: Duration = Duration::from_secs(12);
+/// Bounds an attempt as a whole, whatever its parts do: waiting for another one's connect, the own
+/// one, and the answer take up to 5 s each.
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(16);
 
 /// One Redis server (not a cluster).
 pub struct RedisSink {

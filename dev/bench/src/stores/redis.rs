@@ -1,6 +1,7 @@
 //! Redis: filled with what an application has cached, a bare pipeline of `UNLINK`, the comparison.
 
 use anyhow::{Result, ensure};
+use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
 
 use crate::load::Last;
@@ -10,6 +11,8 @@ use crate::rows::Product;
 const KEYS_PER_COMMAND: usize = 500;
 /// Keys of one pipeline; the program's default.
 pub(crate) const BATCH: usize = 1000;
+/// Pipelines under way at once: the program's own.
+const IN_FLIGHT: usize = 2;
 /// Cached values that no change concerns.
 const BYSTANDERS: u32 = 10_000;
 
@@ -47,16 +50,21 @@ impl Cache {
         Ok(())
     }
 
-    /// Unlinks both keys of every row, in pipelines on one connection, one after another.
+    /// Unlinks both keys of every row, in pipelines on one connection, some under way at once.
     pub(crate) async fn unlink(&self, writes: &[Last]) -> Result<()> {
-        let mut connection = self.connection().await?;
-        for rows in writes.chunks(BATCH / 2) {
+        let connection = self.connection().await?;
+        let pipelines = writes.chunks(BATCH / 2).map(|rows| {
             let keys: Vec<String> = rows.iter().flat_map(|it| keys(it.key)).collect();
             let mut pipeline = redis::pipe();
             for chunk in keys.chunks(KEYS_PER_COMMAND) {
                 pipeline.cmd("UNLINK").arg(chunk).ignore();
             }
-            pipeline.exec_async(&mut connection).await?;
+            let mut connection = connection.clone();
+            async move { pipeline.exec_async(&mut connection).await }
+        });
+        let mut answers = futures_util::stream::iter(pipelines).buffered(IN_FLIGHT);
+        while let Some(answer) = answers.next().await {
+            answer?;
         }
         Ok(())
     }

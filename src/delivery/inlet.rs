@@ -105,32 +105,19 @@ impl<P: Projector> Inlet for Projecting<P> {
 mod tests {
     use super::*;
     use crate::change::{Op, ProjectionId, Row, Version};
-    use crate::config::{Cache, Invalidation};
     use crate::pipeline::ledger::Ledger;
     use crate::projector::cache::CacheProjector;
+    use crate::projector::cache::tests::projector;
     use crate::source::{NextOffset, Partition};
 
     const TABLE: TableId = TableId(0);
 
-    /// A projection that takes these keys away, each under its condition.
     fn projection(
         id: u16,
         invalidate: &[(&str, Option<&str>)],
     ) -> (TableId, ProjectionId, CacheProjector) {
-        let invalidate = invalidate.iter().map(|(key, when)| Invalidation {
-            key: String::from(*key),
-            when: when.map(String::from),
-        });
-        let config = Cache {
-            from: TABLE,
-            invalidate: invalidate.collect(),
-        };
         let id = ProjectionId(id);
-        (
-            TABLE,
-            id,
-            CacheProjector::new(id, &config, "items").unwrap(),
-        )
+        (TABLE, id, projector(id, invalidate))
     }
 
     fn change() -> Change {

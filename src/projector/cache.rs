@@ -102,12 +102,18 @@ impl Projector for CacheProjector {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::change::{Op, Row, TableId};
     use crate::config::Invalidation;
 
-    fn projector(invalidate: &[(&str, Option<&str>)]) -> CacheProjector {
+    const ID: ProjectionId = ProjectionId(3);
+
+    /// A projection that takes these keys away, each under its condition.
+    pub(crate) fn projector(
+        projection: ProjectionId,
+        invalidate: &[(&str, Option<&str>)],
+    ) -> CacheProjector {
         let invalidate = invalidate.iter().map(|(key, when)| Invalidation {
             key: String::from(*key),
             when: when.map(String::from),
@@ -116,7 +122,7 @@ mod tests {
             from: TableId(0),
             invalidate: invalidate.collect(),
         };
-        CacheProjector::new(ProjectionId(3), &config, "products").unwrap()
+        CacheProjector::new(projection, &config, "products").unwrap()
     }
 
     fn product<'a>(slug: &'a str, category: &'a str, featured: &'a str) -> Row {
@@ -142,16 +148,19 @@ mod tests {
 
     /// The example's projection.
     fn keys(change: &Change) -> Vec<String> {
-        let projector = projector(&[
-            ("product:{{ key.id }}", None),
-            ("product:slug:{{ either.slug }}", None),
-            ("category:{{ either.category_id }}:products", None),
-            ("products:featured", Some("either.is_featured")),
-        ]);
+        let projector = projector(
+            ID,
+            &[
+                ("product:{{ key.id }}", None),
+                ("product:slug:{{ either.slug }}", None),
+                ("category:{{ either.category_id }}:products", None),
+                ("products:featured", Some("either.is_featured")),
+            ],
+        );
         let mut out = Vec::new();
         projector.project(change, &mut out).unwrap();
         assert!(out.iter().all(|it| it.version() == change.version));
-        assert!(out.iter().all(|it| it.projection() == ProjectionId(3)));
+        assert!(out.iter().all(|it| it.projection() == ID));
         out.iter().map(|it| it.key().to_string()).collect()
     }
 
@@ -191,7 +200,7 @@ mod tests {
 
     #[test]
     fn one_key_of_two_templates_is_one_mutation() {
-        let projector = projector(&[("p:{{ key.id }}", None), ("p:{{ after.n }}", None)]);
+        let projector = projector(ID, &[("p:{{ key.id }}", None), ("p:{{ after.n }}", None)]);
         let row = Row::from_pairs(&[("n", "7")]);
         let mut out = Vec::new();
         let change = change(Op::Create, None, Some(row));
@@ -204,7 +213,7 @@ mod tests {
 
     #[test]
     fn of_two_waiting_mutations_the_newer_one_stands() {
-        let projector = projector(&[("p:{{ key.id }}", None)]);
+        let projector = projector(ID, &[("p:{{ key.id }}", None)]);
         let mut out = Vec::new();
         let older = change(Op::Create, None, Some(Row::from_pairs(&[])));
         let newer = Change {

@@ -60,6 +60,14 @@ async fn write_while_waiting_in(
     write.await.unwrap()
 }
 
+/// A rival's doing: the batch is to be tried again.
+fn assert_contention(answer: &Result<Vec<Outcome>, SinkError>) {
+    let Err(SinkError::Outage(outage)) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(outage.kind, OutageKind::Contention);
+}
+
 #[tokio::test]
 async fn a_node_is_compared_as_it_is_after_waiting_for_its_lock() {
     let world = World::new().await;
@@ -105,10 +113,7 @@ async fn a_row_is_not_lost_when_a_rival_deletes_its_node_meanwhile() {
         user(5, "1", "null"),
     )
     .await;
-    let Err(SinkError::Outage(outage)) = answer else {
-        panic!("{answer:?}");
-    };
-    assert_eq!(outage.kind, OutageKind::Contention);
+    assert_contention(&answer);
     world.write(&sink, &[user(5, "1", "null")]).await;
     assert_eq!(drawn(&world.snapshot().await), ["User 1"]);
     world.clean_up().await;
@@ -196,15 +201,14 @@ async fn two_instances_that_hold_release_and_delete_the_same_nodes_leave_no_stub
     world.clean_up().await;
 }
 
-#[tokio::test]
-async fn a_late_create_and_a_delete_of_the_same_row_leave_nothing() {
+/// A late upsert and a delete of one row at once, again and again with another row, leave nothing.
+async fn leave_nothing(upsert: impl Fn(&str) -> Change, delete: impl Fn(&str) -> Change) {
     let world = World::new().await;
     let (owner, zombie) = (world.sink(&settings()), world.sink(&settings()));
     for round in 0..25 {
         let id = round.to_string();
-        let key = [("order_id", id.as_str()), ("product_id", "1")];
-        let late = coalesced(world.project(&[item(1, &id, "1")]));
-        let delete = coalesced(world.project(&[deleted(2, ITEMS, &key)]));
+        let late = coalesced(world.project(&[upsert(&id)]));
+        let delete = coalesced(world.project(&[delete(&id)]));
         let (late, delete) = tokio::join!(written(&zombie, &late), written(&owner, &delete));
         late.unwrap();
         delete.unwrap();
@@ -214,16 +218,25 @@ async fn a_late_create_and_a_delete_of_the_same_row_leave_nothing() {
 }
 
 #[tokio::test]
+async fn a_late_create_and_a_delete_of_the_same_row_leave_nothing() {
+    let delete = |id: &str| deleted(2, ITEMS, &[("order_id", id), ("product_id", "1")]);
+    leave_nothing(|id| item(1, id, "1"), delete).await;
+}
+
+#[tokio::test]
+async fn a_late_upsert_and_a_delete_of_the_same_row_leave_no_node() {
+    let upsert = |id: &str| user(1, id, "null");
+    leave_nothing(upsert, |id| deleted(2, USERS, &[("id", id)])).await;
+}
+
+#[tokio::test]
 async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_relationship() {
     let world = World::new().await;
     // The rival holds up the merge of an end, after the look for tombstones.
     let cypher = "MERGE (o:P_Order {id: 7}) ON CREATE SET o._stub = true \
                   CREATE (:_DistributaryTombstone {_key: 'P_contains[7,1]', _v: 9, _at: timestamp()})";
     let answer = write_while(&world, cypher, item(5, "7", "1")).await;
-    let Err(SinkError::Outage(outage)) = answer else {
-        panic!("{answer:?}");
-    };
-    assert_eq!(outage.kind, OutageKind::Contention);
+    assert_contention(&answer);
     let sink = world.sink(&settings());
     assert_eq!(
         world.write(&sink, &[item(5, "7", "1")]).await,
@@ -240,10 +253,7 @@ async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_node() {
     let cypher = "MERGE (n:P_User {id: 7}) ON CREATE SET n._stub = true \
                   CREATE (:_DistributaryTombstone {_key: 'P_user-node[7]', _v: 9, _at: timestamp()})";
     let answer = write_while(&world, cypher, user(5, "7", "null")).await;
-    let Err(SinkError::Outage(outage)) = answer else {
-        panic!("{answer:?}");
-    };
-    assert_eq!(outage.kind, OutageKind::Contention);
+    assert_contention(&answer);
     let sink = world.sink(&settings());
     let answer = world.write(&sink, &[user(5, "7", "null")]).await;
     assert_eq!(answer[0], Outcome::Stale);
@@ -264,21 +274,5 @@ async fn a_late_delete_does_not_lower_the_tombstone_that_a_rival_wrote_meanwhile
     let sink = world.sink(&settings());
     let answer = world.write(&sink, &[item(6, "7", "1")]).await;
     assert_eq!(answer, [Outcome::Stale]);
-    world.clean_up().await;
-}
-
-#[tokio::test]
-async fn a_late_upsert_and_a_delete_of_the_same_row_leave_no_node() {
-    let world = World::new().await;
-    let (owner, zombie) = (world.sink(&settings()), world.sink(&settings()));
-    for round in 0..25 {
-        let id = round.to_string();
-        let late = coalesced(world.project(&[user(1, &id, "null")]));
-        let delete = coalesced(world.project(&[deleted(2, USERS, &[("id", &id)])]));
-        let (late, delete) = tokio::join!(written(&zombie, &late), written(&owner, &delete));
-        late.unwrap();
-        delete.unwrap();
-        assert!(drawn(&world.snapshot().await).is_empty(), "round {round}");
-    }
     world.clean_up().await;
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
+use crate::change::ProjectionId;
 use crate::sink::{Outage, OutageKind};
 
 /// The first wait after a failure, and the longest.
@@ -23,19 +24,19 @@ struct Held {
 /// The projections that are held back after failures. Pure but for the jitter; time is passed in.
 #[derive(Default)]
 pub struct Backoff {
-    held: HashMap<usize, Held>,
+    held: HashMap<ProjectionId, Held>,
 }
 
-/// A projection takes writes again.
+/// A projection is held back no longer.
 #[derive(Debug)]
 pub struct Recovered {
-    /// How long it did not.
+    /// How long it was.
     pub after: Duration,
 }
 
 impl Backoff {
     /// A write of the projection failed; answers whether that is news.
-    pub fn failed(&mut self, projection: usize, outage: &Outage, now: Instant) -> bool {
+    pub fn failed(&mut self, projection: ProjectionId, outage: &Outage, now: Instant) -> bool {
         let known = self.held.contains_key(&projection);
         let held = self.held.entry(projection).or_insert_with(|| Held {
             until: now,
@@ -50,8 +51,8 @@ impl Backoff {
         !known
     }
 
-    /// A write of the projection succeeded.
-    pub fn succeeded(&mut self, projection: usize, now: Instant) -> Option<Recovered> {
+    /// A write of the projection succeeded, or nothing waits to be written any more.
+    pub fn over(&mut self, projection: ProjectionId, now: Instant) -> Option<Recovered> {
         self.held.remove(&projection).map(|held| Recovered {
             after: now - held.since,
         })
@@ -59,14 +60,14 @@ impl Backoff {
 
     /// Whether the projection must wait.
     #[must_use]
-    pub fn is_held(&self, projection: usize, now: Instant) -> bool {
+    pub fn is_held(&self, projection: ProjectionId, now: Instant) -> bool {
         self.held
             .get(&projection)
             .is_some_and(|held| held.until > now)
     }
 
     /// Projections whose failures are remembered.
-    pub fn projections(&self) -> impl Iterator<Item = usize> {
+    pub fn projections(&self) -> impl Iterator<Item = ProjectionId> {
         self.held.keys().copied()
     }
 

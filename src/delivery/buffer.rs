@@ -12,6 +12,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::receipts::ReceiptId;
+use crate::change::ProjectionId;
 use crate::config::Batch;
 use crate::projector::Mutation;
 
@@ -107,7 +108,7 @@ impl<M: Mutation> Buffer<M> {
 
     /// A mutation of a key of which none waits or is in flight.
     fn insert(&mut self, hash: u64, mutation: M, receipts: Receipts) {
-        let lane = usize::from(mutation.projection().0);
+        let lane = mutation.projection();
         let place = Place::of(self.slots.insert(Slot {
             key: mutation.key().clone(),
             hash,
@@ -150,7 +151,7 @@ impl<M: Mutation> Buffer<M> {
         slot.in_flight = false;
         match &slot.waiting {
             Some((mutation, _)) => {
-                let lane = usize::from(mutation.projection().0);
+                let lane = mutation.projection();
                 self.enqueue(lane, place);
             }
             None => {
@@ -178,8 +179,15 @@ impl<M: Mutation> Buffer<M> {
     }
 
     /// Holds a projection's mutations back, or lets them go again.
-    pub fn hold(&mut self, projection: usize, held: bool) {
+    pub fn hold(&mut self, projection: ProjectionId, held: bool) {
         self.lane(projection).held = held;
+    }
+
+    /// Whether a mutation of the projection waits that could be taken, were it not held back.
+    #[must_use]
+    pub fn waits(&self, projection: ProjectionId) -> bool {
+        let lane = self.lanes.get(usize::from(projection.0));
+        lane.is_some_and(|lane| !lane.ready.is_empty())
     }
 
     /// Whether [`Self::take`] would answer something.
@@ -219,7 +227,7 @@ impl<M: Mutation> Buffer<M> {
         self.ready = self.lanes.iter().map(|lane| lane.ready.len()).sum();
     }
 
-    fn enqueue(&mut self, lane: usize, place: Place) {
+    fn enqueue(&mut self, lane: ProjectionId, place: Place) {
         self.arrivals += 1;
         self.ready += 1;
         let arrival = self.arrivals;
@@ -236,7 +244,8 @@ impl<M: Mutation> Buffer<M> {
         oldest.ready.pop_front().map(|(_, place)| place)
     }
 
-    fn lane(&mut self, index: usize) -> &mut Lane {
+    fn lane(&mut self, projection: ProjectionId) -> &mut Lane {
+        let index = usize::from(projection.0);
         while self.lanes.len() <= index {
             self.lanes.push(Lane {
                 ready: VecDeque::new(),

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::buffer::Waiting;
 use super::receipts::ReceiptBook;
+use crate::change::ProjectionId;
 use crate::projector::Mutation;
 
 /// What waits for its second write.
@@ -74,6 +75,12 @@ impl<M: Mutation> Second<M> {
             .is_some_and(|(due, _)| self.hurry || *due <= now)
     }
 
+    /// Whether a mutation of the projection is among them.
+    pub(super) fn waits(&self, projection: ProjectionId) -> bool {
+        let mut waiting = self.queue.iter().map(|(_, waiting)| waiting);
+        waiting.any(|it| it.mutation.projection() == projection)
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         self.queue.front().map(|(due, _)| *due)
     }
@@ -95,7 +102,7 @@ mod tests {
     use smallvec::smallvec;
 
     use super::*;
-    use crate::change::{ProjectionId, TableId, Version};
+    use crate::change::{TableId, Version};
     use crate::config::Batch;
     use crate::delivery::buffer::Buffer;
     use crate::pipeline::ledger::Ledger;

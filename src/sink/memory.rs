@@ -214,6 +214,7 @@ impl<M: Mutation> Memory<M> {
             Fault::Pass => Ok(self.apply(batch, true)),
             Fault::Hold(gate) => {
                 gate.pass().await;
+                self.up()?;
                 Ok(self.apply(batch, true))
             }
             Fault::Fail(error) => Err(error),

@@ -5,6 +5,7 @@
 //! second writes, the lag). New writes are started before each wait, so an idle store is written to
 //! at once and a busy one gets ever larger batches.
 
+mod outage;
 mod poison;
 #[cfg(test)]
 mod tests;
@@ -221,6 +222,7 @@ where
         self.second.drop_orphans(&mut self.book);
         self.second.hurry(false);
         self.draining = None;
+        self.forget_outages();
     }
 
     fn answer_drain(&mut self) {

@@ -1,19 +1,21 @@
-//! A truncate among its neighbours, with a store in memory.
+//! A truncate among its neighbours, and what a partition that is taken away leaves behind, with a
+//! store in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::change::{Change, Op, ProjectionId, Row, TableId, Version};
 use crate::config::Batch;
 use crate::delivery::doubles;
+use crate::delivery::observer::Observer;
 use crate::delivery::{Inlet, Order, Projectors, Report, SinkTask, Truncate, Wiring, inlet};
 use crate::pipeline::ledger::{Ack, Ledger};
 use crate::projector::{Mutation, ProjectError, Projector};
 use crate::sink::memory::{Fault, Gate, Memory};
-use crate::sink::{Outage, OutageKind, SinkError};
+use crate::sink::{Outage, OutageKind, Rejection, SinkError};
 use crate::source::{Fence, NextOffset, Partition};
 
 /// A table with a truncate, and one beside it.
@@ -72,9 +74,19 @@ impl Projector for Copy {
     }
 }
 
+/// Tells whether the task holds its store to be in an outage.
+struct Outages(watch::Sender<bool>);
+
+impl Observer for Outages {
+    fn outage(&mut self, outage: Option<&Outage>) {
+        self.0.send_replace(outage.is_some());
+    }
+}
+
 /// A sink task with its store, and the ledgers of both tables.
 struct Bench {
     store: Memory<Put>,
+    in_outage: watch::Receiver<bool>,
     inlet: Box<dyn Inlet>,
     reports: mpsc::UnboundedReceiver<Report>,
     ledgers: BTreeMap<TableId, Ledger>,
@@ -98,6 +110,7 @@ impl Bench {
         let projectors = Arc::new(Projectors::new(2, projectors));
         let (inlet, inbox) = inlet(Arc::clone(&projectors));
         let (dead_letters, reader) = doubles::stopping(Arc::default());
+        let (outages, in_outage) = watch::channel(false);
         let wiring = Wiring {
             index: 0,
             name: "memory".to_owned(),
@@ -113,13 +126,14 @@ impl Bench {
             reader,
             tables: Arc::default(),
             projections: Arc::new(["truncated".to_owned(), "other".to_owned()]),
-            observer: Box::new(()),
+            observer: Box::new(Outages(outages)),
             inbox,
             reports: report_to,
         };
         tokio::spawn(SinkTask::new(wiring).run());
         Self {
             store,
+            in_outage,
             inlet,
             reports,
             ledgers: ledgers.into(),
@@ -167,6 +181,28 @@ impl Bench {
                 ledger.acknowledge(ack).unwrap();
             }
         }
+    }
+
+    /// Waits until the task answers that it has nothing of the partitions it was told to drain.
+    async fn until_drained(&mut self) {
+        loop {
+            let report = tokio::time::timeout(Duration::from_secs(30), self.reports.recv());
+            if report
+                .await
+                .expect("in time")
+                .expect("the task runs")
+                .drained
+            {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the task holds its store to be in an outage, or no longer.
+    async fn until_outage(&mut self, is: bool) {
+        let told = self.in_outage.wait_for(|it| *it == is);
+        let told = tokio::time::timeout(Duration::from_secs(30), told).await;
+        told.expect("in time").expect("the task runs");
     }
 
     fn version(&self, partition: Partition, id: &str) -> Option<i64> {
@@ -258,4 +294,47 @@ async fn a_partition_that_is_taken_away_takes_its_truncate_along() {
     let ledger = &bench.ledgers[&TRUNCATED.table];
     assert_eq!(ledger.watermark(), NextOffset::given(1));
     assert_eq!(bench.version(TRUNCATED, "2"), None);
+}
+
+#[tokio::test]
+async fn an_outage_is_over_when_nothing_is_left_that_could_show_its_end() {
+    let mut bench = Bench::new();
+    bench.store.set_down(Some(SinkError::Outage(outage())));
+    bench.change(OTHER, 0, "1");
+    bench.until_outage(true).await;
+    bench.inlet.order(Order::Drop(vec![OTHER]));
+    bench.until_outage(false).await;
+}
+
+#[tokio::test]
+async fn an_outage_that_a_last_write_of_a_partition_taken_away_meets_does_not_last() {
+    let mut bench = Bench::new();
+    let gate = Gate::default();
+    bench.store.script([Fault::Hold(gate.clone())]);
+    bench.change(OTHER, 0, "1");
+    bench.store.until_started(1).await;
+    bench.inlet.order(Order::Drop(vec![OTHER]));
+    bench.store.set_down(Some(SinkError::Outage(outage())));
+    // Its answer says that the task has taken the order before, too.
+    bench.inlet.order(Order::Drain(vec![OTHER]));
+    bench.until_drained().await;
+    gate.open();
+    bench.until_outage(true).await;
+    bench.until_outage(false).await;
+}
+
+#[tokio::test]
+async fn a_store_that_answers_with_a_rejection_is_out_of_its_outage() {
+    let mut bench = Bench::new();
+    let rejection = Rejection {
+        kind: "scripted".to_owned(),
+        reason: "scripted".to_owned(),
+    };
+    let key = (OTHER.table, "1".to_owned());
+    bench.store.reject(key, Version::new(0, 0), rejection);
+    bench.store.set_down(Some(SinkError::Outage(outage())));
+    bench.change(OTHER, 0, "1");
+    bench.until_outage(true).await;
+    bench.store.set_down(None);
+    bench.until_outage(false).await;
 }

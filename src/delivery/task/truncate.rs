@@ -71,7 +71,7 @@ where
             let projection = truncation.left.front().filter(|it| {
                 !truncation.under_way
                     && self.book.open_of(partition) == 1
-                    && !self.backoff.is_held(usize::from(it.0), now)
+                    && !self.backoff.is_held(**it, now)
             });
             if let Some(&projection) = projection {
                 truncation.under_way = true;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{Ending, SinkTask, TICK};
-use crate::change::ProjectionId;
 use crate::delivery::attempt::{Attempted, Owners, admits, attempt};
 use crate::delivery::buffer::Waiting;
 use crate::delivery::observer::Ended;
@@ -14,7 +13,7 @@ use crate::delivery::receipts::ReceiptId;
 use crate::error::Fatal;
 use crate::fault_point::reach_in;
 use crate::projector::{Mutation, Projector};
-use crate::sink::{Outage, OutageKind, Outcome, Sink};
+use crate::sink::{Outage, Outcome, Sink};
 
 impl<P, S> SinkTask<P, S>
 where
@@ -98,6 +97,7 @@ where
                 .into_iter()
                 .for_each(|it| self.book.abandon(it));
         }
+        self.forget_outages();
         batch
     }
 
@@ -163,7 +163,10 @@ where
             match outcome {
                 Some(Outcome::Written) => self.written(waiting, Ended::Written, second, now),
                 Some(Outcome::Stale) => self.written(waiting, Ended::Stale, second, now),
-                Some(Outcome::Rejected(rejection)) => self.rejected(waiting, rejection),
+                Some(Outcome::Rejected(rejection)) => {
+                    self.recovered(projection, now);
+                    self.rejected(waiting, rejection);
+                }
                 Some(Outcome::Failed(outage)) => {
                     self.held_back(projection, &outage, now);
                     match retried
@@ -227,34 +230,5 @@ where
 
     pub(super) fn done(&mut self, receipt: ReceiptId) {
         self.report.acks.extend(self.book.done(receipt));
-    }
-    pub(super) fn held_back(&mut self, projection: ProjectionId, outage: &Outage, now: Instant) {
-        let news = self.backoff.failed(usize::from(projection.0), outage, now);
-        if news && outage.kind != OutageKind::Contention {
-            self.wiring.observer.outage(self.backoff.outage());
-            tracing::warn!(
-                sink = self.wiring.name,
-                projection = self.wiring.projections[usize::from(projection.0)],
-                kind = outage.kind.as_str(),
-                reason = outage.reason,
-                "the store does not take this projection's writes; holding them and trying again"
-            );
-        }
-    }
-
-    pub(super) fn recovered(&mut self, projection: ProjectionId, now: Instant) {
-        let Some(recovered) = self.backoff.succeeded(usize::from(projection.0), now) else {
-            return;
-        };
-        self.buffer.hold(usize::from(projection.0), false);
-        self.wiring.observer.outage(self.backoff.outage());
-        if recovered.after > TICK {
-            tracing::info!(
-                sink = self.wiring.name,
-                projection = self.wiring.projections[usize::from(projection.0)],
-                after = ?recovered.after,
-                "the store takes this projection's writes again"
-            );
-        }
     }
 }

@@ -12,7 +12,7 @@ use neo4rs::BoltType;
 
 use super::client::{Transaction, column};
 use super::error::Failure;
-use super::pattern::{LOCK, quoted};
+use super::pattern::{LOCK, quoted, seek};
 use super::relationship::RelationshipTarget;
 use super::value::list_of;
 use crate::config;
@@ -39,7 +39,10 @@ impl DerivedTarget {
         let last = path.len();
         let (start, end) = (quoted(&derived.start), quoted(&derived.end));
         let kind = quoted(&derived.kind);
-        let through = |step| format!("UNWIND $rows AS r MATCH {}", pattern(path, Some(step)));
+        let through = |step: usize| {
+            let (path, hint) = (pattern(path, Some(step)), seek("x", &path[step].kind));
+            format!("UNWIND $rows AS r MATCH {path} {hint}")
+        };
         Self {
             name: name.to_owned(),
             pairs: (0..last)
@@ -142,17 +145,19 @@ pub(super) async fn lock(tx: &mut Transaction, names: BTreeSet<&str>) -> Result<
 }
 
 /// The path as one pattern, so that no relationship is used twice; the relationship of one step
-/// may be that with the `_key` `r`.
+/// may be `x`, that with the `_key` `r`.
 fn pattern(path: &[config::Step], through: Option<usize>) -> String {
     let mut text = String::new();
     for (index, step) in path.iter().enumerate() {
-        let key = if through == Some(index) {
-            " {_key: r}"
+        let is_keyed = through == Some(index);
+        let (variable, key) = if is_keyed {
+            ("x", " {_key: r}")
         } else {
-            ""
+            ("", "")
         };
         let (from, kind) = (quoted(&step.from), quoted(&step.kind));
-        write!(text, "(n{index}:{from})-[:{kind}{key}]->").expect("a String takes all text");
+        write!(text, "(n{index}:{from})-[{variable}:{kind}{key}]->")
+            .expect("a String takes all text");
     }
     let end = path.last().map(|step| quoted(&step.to)).unwrap_or_default();
     write!(text, "(n{}:{end})", path.len()).expect("a String takes all text");
@@ -176,7 +181,7 @@ mod tests {
         ];
         assert_eq!(
             pattern(&path, Some(1)),
-            "(n0:`User`)-[:`PLACED`]->(n1:`Order`)-[:`CONTAINS` {_key: r}]->(n2:`Product`)"
+            "(n0:`User`)-[:`PLACED`]->(n1:`Order`)-[x:`CONTAINS` {_key: r}]->(n2:`Product`)"
         );
     }
 }

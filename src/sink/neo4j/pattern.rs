@@ -51,6 +51,13 @@ impl KeyPattern {
     }
 }
 
+/// What follows the pattern of a relationship that is matched by its `_key`. While a type has few
+/// relationships, the planner (5.26) likes to read all of them for each row, and keeps that plan for
+/// ten seconds and more in which they become many. Nodes and `MERGE` it always seeks.
+pub(super) fn seek(variable: &str, kind: &str) -> String {
+    format!("USING INDEX SEEK {variable}:{}(_key)", quoted(kind))
+}
+
 /// The property names of a pattern.
 pub(super) fn names(properties: &[Property]) -> Vec<String> {
     properties.iter().map(|it| it.name.clone()).collect()

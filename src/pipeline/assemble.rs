@@ -251,7 +251,7 @@ impl<'a> Parts<'a> {
                         sink,
                         projectors,
                         batch: it.batch,
-                        in_flight: 1,
+                        in_flight: 2,
                     },
                 ))
             }

@@ -1,5 +1,6 @@
 //! What two instances, or an instance and somebody else, do to each other.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use distributary::change::Change;
@@ -7,7 +8,7 @@ use distributary::sink::neo4j::Neo4j;
 use distributary::sink::{OutageKind, Outcome, Sink as _, SinkError};
 use neo4rs::query;
 
-use super::rows::{ITEMS, PRODUCTS, USERS, deleted, item, order, product, user};
+use super::rows::{HIGH, ITEMS, PRODUCTS, USERS, befriended, deleted, item, order, product, user};
 use super::world::{World, coalesced, drawn, settings, written};
 
 /// How many transactions wait for a lock in a statement with this in its text.
@@ -233,13 +234,16 @@ async fn a_late_upsert_and_a_delete_of_the_same_row_leave_no_node() {
 async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_relationship() {
     let world = World::new().await;
     // The rival holds up the merge of an end, after the look for tombstones.
-    let cypher = "MERGE (o:P_Order {id: 7}) ON CREATE SET o._stub = true \
-                  CREATE (:_DistributaryTombstone {_key: 'P_contains[7,1]', _v: 9, _at: timestamp()})";
-    let answer = write_while(&world, cypher, item(5, "7", "1")).await;
+    let cypher = format!(
+        "MERGE (o:P_Order {{id: 7}}) ON CREATE SET o._stub = true \
+                  CREATE (:_DistributaryTombstone {{_key: 'P_contains[7,1]', _v: {newer}, _at: timestamp()}})",
+        newer = HIGH + 9
+    );
+    let answer = write_while(&world, &cypher, item(HIGH + 5, "7", "1")).await;
     assert_contention(&answer);
     let sink = world.sink(&settings());
     assert_eq!(
-        world.write(&sink, &[item(5, "7", "1")]).await,
+        world.write(&sink, &[item(HIGH + 5, "7", "1")]).await,
         [Outcome::Stale]
     );
     assert_eq!(drawn(&world.snapshot().await), ["Order 7 (stub)"]);
@@ -250,12 +254,15 @@ async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_relationship()
 async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_node() {
     let world = World::new().await;
     // The rival holds up the merge, after the look for tombstones.
-    let cypher = "MERGE (n:P_User {id: 7}) ON CREATE SET n._stub = true \
-                  CREATE (:_DistributaryTombstone {_key: 'P_user-node[7]', _v: 9, _at: timestamp()})";
-    let answer = write_while(&world, cypher, user(5, "7", "null")).await;
+    let cypher = format!(
+        "MERGE (n:P_User {{id: 7}}) ON CREATE SET n._stub = true \
+                  CREATE (:_DistributaryTombstone {{_key: 'P_user-node[7]', _v: {newer}, _at: timestamp()}})",
+        newer = HIGH + 9
+    );
+    let answer = write_while(&world, &cypher, user(HIGH + 5, "7", "null")).await;
     assert_contention(&answer);
     let sink = world.sink(&settings());
-    let answer = world.write(&sink, &[user(5, "7", "null")]).await;
+    let answer = world.write(&sink, &[user(HIGH + 5, "7", "null")]).await;
     assert_eq!(answer[0], Outcome::Stale);
     assert_eq!(drawn(&world.snapshot().await), ["User 7 (stub)"]);
     world.clean_up().await;
@@ -274,5 +281,29 @@ async fn a_late_delete_does_not_lower_the_tombstone_that_a_rival_wrote_meanwhile
     let sink = world.sink(&settings());
     let answer = world.write(&sink, &[item(6, "7", "1")]).await;
     assert_eq!(answer, [Outcome::Stale]);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn batches_that_are_given_to_one_sink_at_once_do_not_contend() {
+    const ROWS: usize = 300;
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    for round in 0..10 {
+        let batch = |users: Range<usize>, friend: fn(usize) -> usize| {
+            let rows = users.map(|user| {
+                let (id, friend) = ((1000 + user).to_string(), friend(user).to_string());
+                befriended(1 + round, &id, &friend)
+            });
+            coalesced(world.project(&rows.collect::<Vec<_>>()))
+        };
+        // In the order of the rows' keys, the batches lock the friends in opposite order.
+        let one = batch(0..ROWS, |user| user);
+        let two = batch(ROWS..2 * ROWS, |user| 2 * ROWS - user);
+        let (one, two) = tokio::join!(sink.write(&one), sink.write(&two));
+        let all = vec![Outcome::Written; 2 * ROWS];
+        assert_eq!((one.unwrap(), two.unwrap()), (all.clone(), all));
+        world.run("MATCH (n:P_User) DETACH DELETE n").await;
+    }
     world.clean_up().await;
 }

@@ -9,6 +9,10 @@ pub(super) const PRODUCTS: TableId = TableId(1);
 pub(super) const ORDERS: TableId = TableId(2);
 pub(super) const ITEMS: TableId = TableId(3);
 
+/// Above all versions that other tests delete at: a row of about this version has few tombstones
+/// that are newer.
+pub(super) const HIGH: i64 = 1 << 40;
+
 /// A change of a row: `None` of `after` deletes it. Columns given as `?` were not sent.
 pub(super) fn change(
     (table, op): (TableId, Op),
@@ -46,12 +50,20 @@ fn row(pairs: &[(&str, &str)]) -> Row {
 }
 
 pub(super) fn user(version: i64, id: &str, name: &str) -> Change {
+    user_with_friend(version, id, name, "null")
+}
+
+pub(super) fn befriended(version: i64, id: &str, friend: &str) -> Change {
+    user_with_friend(version, id, "null", friend)
+}
+
+fn user_with_friend(version: i64, id: &str, name: &str, friend: &str) -> Change {
     let key = [("id", id)];
     let after = [
         ("id", id),
         ("name", name),
         ("bio", "null"),
-        ("friend_id", "null"),
+        ("friend_id", friend),
     ];
     change((USERS, Op::Update), version, &key, Some(&after))
 }

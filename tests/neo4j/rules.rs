@@ -3,7 +3,9 @@
 use distributary::change::{Op, Row};
 use distributary::sink::Outcome;
 
-use super::rows::{ITEMS, ORDERS, PRODUCTS, USERS, change, deleted, item, order, product, user};
+use super::rows::{
+    HIGH, ITEMS, ORDERS, PRODUCTS, USERS, change, deleted, item, order, product, user,
+};
 use super::world::{World, drawn, settings};
 
 /// Writes each slice as a batch of its own and compares what the graph looks like after each.
@@ -68,6 +70,43 @@ async fn what_was_deleted_stays_deleted_when_a_late_writer_brings_an_older_versi
         .write(&sink, &[item(4, "1", "2"), user(4, "9", "null")])
         .await;
     assert_eq!(late[0], Outcome::Stale);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_stays_deleted_where_little_else_was() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    let deletes = [
+        deleted(HIGH + 5, USERS, &[("id", "9")]),
+        deleted(HIGH + 5, USERS, &[("id", "8")]),
+    ];
+    world.write(&sink, &deletes).await;
+    let rows = [user(HIGH + 4, "9", "null"), user(HIGH + 6, "8", "null")];
+    let late = world.write(&sink, &rows).await;
+    assert_eq!(late[0], Outcome::Stale);
+    assert_eq!(drawn(&world.snapshot().await), ["User 8"]);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_stays_deleted_among_very_many_deletes() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world
+        .write(&sink, &[deleted(5, USERS, &[("id", "9")])])
+        .await;
+    world
+        .run(
+            "UNWIND range(1, 1000) AS i \
+             CREATE (:_DistributaryTombstone {_key: 'P_other' + i, _v: 9, _at: timestamp()})",
+        )
+        .await;
+    let late = world
+        .write(&sink, &[user(4, "9", "null"), user(4, "8", "null")])
+        .await;
+    assert_eq!(late[0], Outcome::Stale);
+    assert_eq!(drawn(&world.snapshot().await), ["User 8"]);
     world.clean_up().await;
 }
 

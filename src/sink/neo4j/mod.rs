@@ -8,7 +8,6 @@
 
 mod batch;
 mod client;
-mod constraint;
 mod derived;
 mod error;
 mod fill;
@@ -18,6 +17,7 @@ mod node;
 mod older;
 mod pattern;
 mod relationship;
+mod schema;
 mod stub;
 mod tombstone;
 mod transaction;
@@ -34,12 +34,12 @@ use neo4rs::BoltType;
 
 use self::batch::Batch;
 use self::client::{Client, Transaction};
-use self::constraint::Unique;
 use self::derived::DerivedTarget;
 use self::error::{Failure, Patience};
 use self::node::NodeTarget;
 use self::pattern::KeyPattern;
 use self::relationship::RelationshipTarget;
+use self::schema::Rule;
 use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::config::{self, ProjectionKind};
@@ -70,6 +70,9 @@ struct Shared {
     client: Client,
     targets: Targets,
     create_constraints: bool,
+    /// Who writes. The next batch is converted while one is written, but two transactions of ours
+    /// at once would only deadlock.
+    turn: tokio::sync::Mutex<()>,
     patience: Patience,
     /// When tombstones were last looked through.
     purged: Mutex<Option<Instant>>,
@@ -140,7 +143,7 @@ impl Targets {
         self.relationships.get(&id).expect(OWN)
     }
 
-    fn uniques(&self) -> BTreeSet<Unique> {
+    fn rules(&self) -> BTreeSet<Rule> {
         let ends = self
             .relationships
             .values()
@@ -151,11 +154,11 @@ impl Targets {
             .map(|it| &it.pattern)
             .chain(ends)
             .collect();
-        let kinds = self.relationships.values().map(|it| Unique::Relationship {
+        let kinds = self.relationships.values().map(|it| Rule::Relationship {
             kind: it.kind.clone(),
         });
-        let nodes = patterns.into_iter().map(Unique::node);
-        nodes.chain(kinds).chain(Unique::own()).collect()
+        let nodes = patterns.into_iter().map(Rule::node);
+        nodes.chain(kinds).chain(Rule::own()).collect()
     }
 }
 
@@ -182,6 +185,7 @@ impl Neo4j {
                 client: Client::new(settings),
                 targets,
                 create_constraints: settings.create_constraints,
+                turn: tokio::sync::Mutex::default(),
                 patience: Patience::default(),
                 purged: Mutex::default(),
                 incomplete: AtomicU64::new(0),
@@ -230,7 +234,10 @@ impl Shared {
     }
 
     async fn write(&self, mut batch: Batch) -> Result<Vec<Outcome>, SinkError> {
-        match self.attempt(&mut batch).await {
+        let turn = self.turn.lock().await;
+        let attempted = self.attempt(&mut batch).await;
+        drop(turn);
+        match attempted {
             Ok(outcomes) => {
                 self.patience.reset(batch.fingerprint);
                 self.purge_now_and_then().await;
@@ -292,12 +299,7 @@ impl Shared {
     }
 
     async fn prepare(&self) -> Result<Vec<Found>, Failure> {
-        constraint::ensure(
-            &self.client,
-            &self.targets.uniques(),
-            self.create_constraints,
-        )
-        .await?;
+        schema::ensure(&self.client, &self.targets.rules(), self.create_constraints).await?;
         let names: Vec<&str> = self.targets.names.values().map(String::as_str).collect();
         let mut tx = self.client.begin().await?;
         let found = async {

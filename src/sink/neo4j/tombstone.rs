@@ -4,15 +4,15 @@
 //! They are looked for twice, each time for all rows of a transaction at once: before it writes
 //! anything, which finds nearly all, and when it has its locks, which finds what a rival has deleted
 //! in between. (In the statement that writes a node the same look costs the server five times as
-//! much.)
+//! much.) Only a tombstone that is newer than the oldest row can overrule one, and in a stream that
+//! runs on there are few: these are read, by version. Rows are looked up one by one where there are
+//! many, as in a replay of what is in the graph already.
 //!
 //! A tombstone is a node `(:_DistributaryTombstone {_key, _v, _at})`. It never goes with the row's
 //! return (what is there has a higher `_v` anyway), only by age.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-
-use neo4rs::BoltType;
 
 use super::client::{Client, Transaction, column};
 use super::error::Failure;
@@ -27,26 +27,82 @@ pub(super) const PURGED_EVERY: Duration = Duration::from_secs(60);
 /// How many go at once; at the interval above more than a busy graph leaves behind.
 const PURGED_AT_ONCE: i64 = 20_000;
 
-/// The rows, each with place, `_key` and version, as [`newer`] takes them.
-pub(super) fn rows<'a>(rows: impl Iterator<Item = (usize, &'a str, i64)>) -> BoltType {
-    let row = |(item, key, version): (usize, &str, i64)| {
-        list_of(vec![super::place(item), key.into(), version.into()])
-    };
-    list_of(rows.map(row).collect())
+/// How many tombstones are read at most before the rows are looked up instead.
+const FEW: usize = 500;
+
+/// The rows of a transaction, each by its `_key` with its place and version.
+pub(super) struct Rows {
+    by_key: HashMap<String, (usize, i64)>,
+    /// The lowest version.
+    least: i64,
 }
 
-/// The places of those rows that were deleted at a higher version.
-pub(super) async fn newer(tx: &mut Transaction, rows: BoltType) -> Result<HashSet<usize>, Failure> {
-    let statement = format!(
-        "UNWIND $rows AS r \
-         MATCH (t:{TOMBSTONE} {{_key: r[1]}}) WHERE t._v > r[2] \
-         RETURN collect(r[0]) AS items"
-    );
-    let mut found = HashSet::new();
-    for row in &tx.rows(&statement, vec![("rows", rows)]).await? {
-        found.extend(column::<Vec<usize>>(row, "items")?);
+impl Rows {
+    /// Rows, each with place, `_key` and version.
+    pub(super) fn new<'a>(rows: impl Iterator<Item = (usize, &'a str, i64)>) -> Self {
+        let mut least = i64::MAX;
+        let by_key = rows.map(|(item, key, version)| {
+            least = least.min(version);
+            (key.to_owned(), (item, version))
+        });
+        Self {
+            by_key: by_key.collect(),
+            least,
+        }
     }
-    Ok(found)
+
+    /// The places of those rows that were deleted at a higher version.
+    pub(super) async fn overruled(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
+        match self.among_newer(tx).await? {
+            Some(overruled) => Ok(overruled),
+            None => self.one_by_one(tx).await,
+        }
+    }
+
+    /// The same, by reading all tombstones that could overrule one; `None` if they are many.
+    async fn among_newer(&self, tx: &mut Transaction) -> Result<Option<HashSet<usize>>, Failure> {
+        let statement = format!(
+            "MATCH (t:{TOMBSTONE}) WHERE t._v > $least \
+             RETURN t._key AS key, t._v AS version LIMIT {FEW}"
+        );
+        let newer = tx
+            .rows(&statement, vec![("least", self.least.into())])
+            .await?;
+        if newer.len() == FEW {
+            return Ok(None);
+        }
+        let mut overruled = HashSet::new();
+        for tombstone in &newer {
+            let row = self.by_key.get(&column::<String>(tombstone, "key")?);
+            if let Some(&(item, version)) = row
+                && column::<i64>(tombstone, "version")? > version
+            {
+                overruled.insert(item);
+            }
+        }
+        Ok(Some(overruled))
+    }
+
+    async fn one_by_one(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
+        let statement = format!(
+            "UNWIND $rows AS r \
+             MATCH (t:{TOMBSTONE} {{_key: r[1]}}) WHERE t._v > r[2] \
+             RETURN collect(r[0]) AS items"
+        );
+        let rows = self.by_key.iter().map(|(key, &(item, version))| {
+            list_of(vec![
+                super::place(item),
+                key.as_str().into(),
+                version.into(),
+            ])
+        });
+        let rows = list_of(rows.collect());
+        let mut overruled = HashSet::new();
+        for row in &tx.rows(&statement, vec![("rows", rows)]).await? {
+            overruled.extend(column::<Vec<usize>>(row, "items")?);
+        }
+        Ok(overruled)
+    }
 }
 
 /// Remembers that entities, by `_key`, were deleted at a version. A higher one that a rival has
@@ -100,7 +156,7 @@ async fn purge_in(tx: &mut Transaction) -> Result<(), Failure> {
     );
     let mut keys = Vec::new();
     for row in tx.rows(&lock, Vec::new()).await? {
-        keys.push(BoltType::from(column::<String>(&row, "key")?));
+        keys.push(column::<String>(&row, "key")?.into());
     }
     if keys.is_empty() {
         return Ok(());

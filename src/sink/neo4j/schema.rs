@@ -1,5 +1,5 @@
-//! The constraints and the index that the statements rely on: without them `MERGE` is neither
-//! atomic nor fast.
+//! The constraints and indexes that the statements rely on: without them `MERGE` is neither atomic
+//! nor fast.
 
 use std::collections::BTreeSet;
 
@@ -7,24 +7,31 @@ use super::client::{Client, Transaction, column};
 use super::error::Failure;
 use super::pattern::{KeyPattern, LOCK, MARKER, TOMBSTONE, quoted};
 
-/// Something that must be unique.
+/// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Unique {
-    /// The key of nodes with a label.
+pub(super) enum Rule {
+    /// The key of nodes with a label is unique.
     Node {
         /// The label.
         label: String,
         /// The names of the key's properties.
         key: BTreeSet<String>,
     },
-    /// The `_key` of relationships of a type.
+    /// The `_key` of relationships of a type is unique.
     Relationship {
         /// The type.
         kind: String,
     },
+    /// Nodes with a label are found by the range of a property.
+    Index {
+        /// The label.
+        label: String,
+        /// The property.
+        property: String,
+    },
 }
 
-impl Unique {
+impl Rule {
     pub(super) fn node(pattern: &KeyPattern) -> Self {
         Self::Node {
             label: pattern.label.clone(),
@@ -34,12 +41,16 @@ impl Unique {
 
     /// What the sink's own nodes need.
     pub(super) fn own() -> impl Iterator<Item = Self> {
-        [(TOMBSTONE, "_key"), (LOCK, "_key"), (MARKER, "projection")]
-            .into_iter()
-            .map(|(label, key)| Self::Node {
-                label: label.to_owned(),
-                key: BTreeSet::from([key.to_owned()]),
-            })
+        let keys = [(TOMBSTONE, "_key"), (LOCK, "_key"), (MARKER, "projection")];
+        let keys = keys.into_iter().map(|(label, key)| Self::Node {
+            label: label.to_owned(),
+            key: BTreeSet::from([key.to_owned()]),
+        });
+        let indexes = ["_at", "_v"].map(|property| Self::Index {
+            label: TOMBSTONE.to_owned(),
+            property: property.to_owned(),
+        });
+        keys.chain(indexes)
     }
 
     fn statement(&self) -> String {
@@ -59,6 +70,11 @@ impl Unique {
                 "CREATE CONSTRAINT IF NOT EXISTS FOR ()-[r:{}]-() REQUIRE r._key IS UNIQUE",
                 quoted(kind)
             ),
+            Self::Index { label, property } => format!(
+                "CREATE INDEX IF NOT EXISTS FOR (n:{}) ON (n.{})",
+                quoted(label),
+                quoted(property)
+            ),
         }
     }
 }
@@ -66,28 +82,25 @@ impl Unique {
 /// Makes sure that all of these are there: creates what is missing, or says what to run.
 pub(super) async fn ensure(
     client: &Client,
-    wanted: &BTreeSet<Unique>,
+    wanted: &BTreeSet<Rule>,
     create: bool,
 ) -> Result<(), Failure> {
     let mut tx = client.begin().await?;
     let there = existing(&mut tx).await;
     tx.roll_back().await;
     let there = there?;
-    let missing: Vec<_> = wanted.difference(&there).map(Unique::statement).collect();
+    let missing: Vec<_> = wanted.difference(&there).map(Rule::statement).collect();
     if !create && !missing.is_empty() {
         return Err(Failure::Fatal(format!(
-            "Neo4j lacks constraints without which nodes and relationships would be doubled; \
-             set create_constraints: true, or run:\n{};",
+            "Neo4j lacks constraints without which nodes and relationships would be doubled, or \
+             indexes without which tombstones would be found by reading all; set \
+             create_constraints: true, or run:\n{};",
             missing.join(";\n")
         )));
     }
     for statement in &missing {
         create_one(client, statement).await?;
-        tracing::info!(statement, "created a constraint");
-    }
-    if create {
-        let index = format!("CREATE INDEX IF NOT EXISTS FOR (t:{TOMBSTONE}) ON (t._at)");
-        create_one(client, &index).await?;
+        tracing::info!(statement, "created what was missing");
     }
     Ok(())
 }
@@ -119,7 +132,21 @@ async fn create_one(client: &Client, statement: &str) -> Result<(), Failure> {
     }
 }
 
-async fn existing(tx: &mut Transaction) -> Result<BTreeSet<Unique>, Failure> {
+async fn existing(tx: &mut Transaction) -> Result<BTreeSet<Rule>, Failure> {
+    let mut there = constraints(tx).await?;
+    let statement = "SHOW RANGE INDEXES YIELD entityType, labelsOrTypes, properties \
+                     WHERE entityType = 'NODE' AND size(properties) = 1 \
+                     RETURN labelsOrTypes[0] AS label, properties[0] AS property";
+    for row in tx.rows(statement, Vec::new()).await? {
+        there.insert(Rule::Index {
+            label: column(&row, "label")?,
+            property: column(&row, "property")?,
+        });
+    }
+    Ok(there)
+}
+
+async fn constraints(tx: &mut Transaction) -> Result<BTreeSet<Rule>, Failure> {
     let statement = "SHOW CONSTRAINTS YIELD type, entityType, labelsOrTypes, properties";
     let mut there = BTreeSet::new();
     for row in tx.rows(statement, Vec::new()).await? {
@@ -136,9 +163,9 @@ async fn existing(tx: &mut Transaction) -> Result<BTreeSet<Unique>, Failure> {
             continue;
         };
         if column::<String>(&row, "entityType")? == "NODE" {
-            there.insert(Unique::Node { label: name, key });
+            there.insert(Rule::Node { label: name, key });
         } else if key.iter().eq(["_key"]) {
-            there.insert(Unique::Relationship { kind: name });
+            there.insert(Rule::Relationship { kind: name });
         }
     }
     Ok(there)
@@ -150,13 +177,24 @@ mod tests {
 
     #[test]
     fn a_composite_key_is_one_constraint() {
-        let unique = Unique::Node {
+        let rule = Rule::Node {
             label: "Item".into(),
             key: BTreeSet::from(["b".into(), "a".into()]),
         };
         assert_eq!(
-            unique.statement(),
+            rule.statement(),
             "CREATE CONSTRAINT IF NOT EXISTS FOR (n:`Item`) REQUIRE (n.`a`, n.`b`) IS UNIQUE"
         );
+    }
+
+    #[test]
+    fn tombstones_are_found_by_version_and_by_age() {
+        let statements: Vec<_> = Rule::own().map(|rule| rule.statement()).collect();
+        for property in ["_v", "_at"] {
+            let index = format!(
+                "CREATE INDEX IF NOT EXISTS FOR (n:`_DistributaryTombstone`) ON (n.`{property}`)"
+            );
+            assert!(statements.contains(&index), "{statements:?}");
+        }
     }
 }

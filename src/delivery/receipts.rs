@@ -48,18 +48,18 @@ impl ReceiptBook {
         ReceiptId(u32::try_from(self.open.insert(receipt)).expect("the budget bounds receipts"))
     }
 
-    /// One mutation is in the store, although it will be written once more. Answers the record's
-    /// table, commit time and notice to the ledger when it was the record's last one.
-    pub fn applied(&mut self, id: ReceiptId) -> Option<(TableId, i64, Applied)> {
+    /// One mutation is in the store. Answers the record's table and commit time when it was the
+    /// record's last one.
+    pub fn applied(&mut self, id: ReceiptId) -> Option<(TableId, i64)> {
         let receipt = &mut self.open[id.0 as usize];
         receipt.unapplied -= 1;
-        (receipt.unapplied == 0 && !receipt.dropped).then(|| {
-            (
-                receipt.ack.partition().table,
-                receipt.committed_at_ms,
-                receipt.ack.applied(),
-            )
-        })
+        (receipt.unapplied == 0 && !receipt.dropped)
+            .then(|| (receipt.ack.partition().table, receipt.committed_at_ms))
+    }
+
+    /// Tells the ledger that the record is in the store, whose ack comes later.
+    pub fn notice(&mut self, id: ReceiptId) -> Applied {
+        self.open[id.0 as usize].ack.applied()
     }
 
     /// One mutation has ended. Answers the ack when it was the record's last one and the ack is

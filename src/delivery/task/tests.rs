@@ -12,7 +12,7 @@ use crate::config::Batch;
 use crate::delivery::doubles;
 use crate::delivery::observer::Observer;
 use crate::delivery::{Inlet, Order, Projectors, Report, SinkTask, Truncate, Wiring, inlet};
-use crate::pipeline::ledger::{Ack, Ledger};
+use crate::pipeline::ledger::{Ack, ENTRY_COST, Ledger};
 use crate::projector::{Mutation, ProjectError, Projector};
 use crate::sink::memory::{Fault, Gate, Memory};
 use crate::sink::{Outage, OutageKind, Rejection, SinkError};
@@ -146,6 +146,11 @@ impl Bench {
     }
 
     fn change(&mut self, partition: Partition, offset: i64, id: &str) {
+        let ack = self.track(partition, offset);
+        self.deliver(partition, offset, id, ack);
+    }
+
+    fn deliver(&mut self, partition: Partition, offset: i64, id: &str, ack: Ack) {
         let change = Change {
             table: partition.table,
             op: Op::Update,
@@ -156,7 +161,6 @@ impl Bench {
             version: Version::new(0, offset),
             committed_at_ms: 0,
         };
-        let ack = self.track(partition, offset);
         assert!(self.inlet.take(&change, ack).is_none());
         self.inlet.hand_over();
     }
@@ -337,4 +341,28 @@ async fn a_store_that_answers_with_a_rejection_is_out_of_its_outage() {
     bench.until_outage(true).await;
     bench.store.set_down(None);
     bench.until_outage(false).await;
+}
+
+#[tokio::test]
+async fn a_record_that_a_cache_is_told_of_once_more_is_not_held_for_the_other_stores() {
+    let mut bench = Bench::new();
+    let ledger = bench.ledgers.get_mut(&OTHER.table).unwrap();
+    let mut acks = ledger.track(0, 0, 1000, 2).unwrap();
+    let (ours, mut the_caches) = (acks.next().unwrap(), acks.next().unwrap());
+    ledger.applied(&the_caches.applied());
+    bench.deliver(OTHER, 0, "1", ours);
+    let report = loop {
+        let report = tokio::time::timeout(Duration::from_secs(30), bench.reports.recv());
+        let report = report.await.expect("in time").expect("the task runs");
+        if !report.acks.is_empty() {
+            break report;
+        }
+    };
+    let ledger = bench.ledgers.get_mut(&OTHER.table).unwrap();
+    for ack in report.acks {
+        ledger.acknowledge(ack).unwrap();
+    }
+    assert_eq!(ledger.held(), ENTRY_COST);
+    ledger.acknowledge(the_caches).unwrap();
+    assert_eq!(ledger.held(), 0);
 }

@@ -220,10 +220,10 @@ where
     }
 
     pub(super) fn applied(&mut self, receipt: ReceiptId) {
-        if let Some((table, committed_at_ms, applied)) = self.book.applied(receipt) {
+        if let Some((table, committed_at_ms)) = self.book.applied(receipt) {
             self.wiring.observer.applied(table, committed_at_ms);
             if self.wiring.sink.again_after().is_some() {
-                self.report.applied.push(applied);
+                self.report.applied.push(self.book.notice(receipt));
             }
         }
     }

@@ -46,7 +46,8 @@ impl Ack {
         self.offset
     }
 
-    /// A receipt that the store holds the record although the ack is still to come (D7).
+    /// A receipt that the store holds the record although the ack is still to come (D7). The ack
+    /// then no longer says so.
     pub fn applied(&mut self) -> Applied {
         self.applied = true;
         Applied {
@@ -84,6 +85,7 @@ impl Iterator for Acks {
 }
 
 /// Says that one sink holds a record that it will acknowledge later.
+#[must_use = "a record stays charged to the budget until the ledger is told that the sink holds it"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Applied {
     partition: Partition,

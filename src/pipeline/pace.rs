@@ -1,6 +1,6 @@
 //! The sinks set the pace: the next records wait while a sink has not taken in what it was given,
-//! and, when little of the budget is left, until acks have freed some of it. An ack alone frees
-//! nothing: of several stores' the slowest one's does.
+//! and, when little of the budget is left, until acks have freed as much as records come at once. An
+//! ack alone frees nothing: of several stores' the slowest one's does.
 //!
 //! Changes that pile up before a sink that is short of CPU would fill the budget, and be out of every
 //! cache when their turn comes.
@@ -21,6 +21,15 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// for the other where both have a core.
 const UNRECEIVED: usize = 1024;
 
+/// Little of the budget is left.
+#[derive(Debug, Clone, Copy)]
+struct Full {
+    /// The most that was held since.
+    held: u64,
+    /// The most that came at once since.
+    came: u64,
+}
+
 /// Whether the next records may come.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -28,8 +37,7 @@ pub(super) struct Pace {
     unreceived: Vec<usize>,
     /// Bytes that are held.
     held: u64,
-    /// What was held when records were last taken although little was left.
-    full_at: Option<u64>,
+    full: Option<Full>,
     patient_until: Option<Instant>,
 }
 
@@ -39,7 +47,7 @@ impl Pace {
         Self {
             unreceived: vec![0; sinks],
             held: 0,
-            full_at: None,
+            full: None,
             patient_until: None,
         }
     }
@@ -51,8 +59,13 @@ impl Pace {
 
     /// Records were taken, after which so many bytes are held and the budget has room or not.
     pub(super) fn took(&mut self, held: u64, has_room: bool, now: Instant) {
+        let came = held.saturating_sub(self.held);
         self.held = held;
-        self.full_at = (!has_room).then(|| self.full_at.map_or(held, |it| it.max(held)));
+        let before = self.full.unwrap_or(Full { held, came });
+        self.full = (!has_room).then(|| Full {
+            held: before.held.max(held),
+            came: before.came.max(came),
+        });
         self.patient_until = Some(now + PATIENCE);
     }
 
@@ -71,7 +84,7 @@ impl Pace {
     /// Whether the next records need not wait any longer.
     pub(super) fn allows(&self, now: Instant) -> bool {
         let is_behind = self.unreceived.iter().any(|it| *it >= UNRECEIVED);
-        let is_full = self.full_at.is_some_and(|full| self.held >= full);
+        let is_full = self.full.is_some_and(|it| self.held + it.came > it.held);
         let waits = is_full || is_behind;
         !waits || self.patient_until.is_none_or(|until| now >= until)
     }
@@ -89,7 +102,7 @@ mod tests {
         assert!(pace.allows(now));
         pace.took(80, false, now);
         assert!(!pace.allows(now));
-        pace.holds(79);
+        pace.holds(50);
         assert!(pace.allows(now));
     }
 
@@ -100,12 +113,33 @@ mod tests {
         pace.took(80, false, now);
         pace.holds(80);
         assert!(!pace.allows(now), "the other store still needs the records");
-        pace.holds(60);
-        assert!(pace.allows(now));
-        pace.took(70, false, now);
-        assert!(pace.allows(now), "more was held before");
+    }
+
+    #[test]
+    fn no_more_comes_than_was_freed() {
+        let now = Instant::now();
+        let mut pace = Pace::new(1);
+        pace.took(70, true, now);
+        for came in [10, 4, 10] {
+            pace.took(pace.held + came, false, now);
+            pace.holds(71);
+            assert!(!pace.allows(now), "ten may come again");
+            pace.holds(70);
+            assert!(pace.allows(now));
+        }
+    }
+
+    #[test]
+    fn what_stays_for_long_does_not_hold_up_what_comes_and_goes() {
+        let now = Instant::now();
+        let mut pace = Pace::new(1);
+        pace.took(70, true, now);
         pace.took(80, false, now);
-        assert!(!pace.allows(now));
+        // Nothing was freed, and patience was over.
+        pace.took(90, false, now + PATIENCE);
+        assert!(!pace.allows(now + PATIENCE));
+        pace.holds(80);
+        assert!(pace.allows(now + PATIENCE));
     }
 
     #[test]

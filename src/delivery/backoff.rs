@@ -35,9 +35,10 @@ pub struct Recovered {
 }
 
 impl Backoff {
-    /// A write of the projection failed; answers whether that is news.
+    /// A write of the projection failed; answers whether that is news. That a rival won was none.
     pub fn failed(&mut self, projection: ProjectionId, outage: &Outage, now: Instant) -> bool {
-        let known = self.held.contains_key(&projection);
+        let known = self.held.get(&projection);
+        let is_known = known.is_some_and(|held| held.outage.kind != OutageKind::Contention);
         let held = self.held.entry(projection).or_insert_with(|| Held {
             until: now,
             waits: waits(),
@@ -48,7 +49,7 @@ impl Backoff {
         if held.until <= now {
             held.until = now + held.waits.next().unwrap_or(LONGEST);
         }
-        !known
+        !is_known
     }
 
     /// A write of the projection succeeded, or nothing waits to be written any more.

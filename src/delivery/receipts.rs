@@ -57,7 +57,7 @@ impl ReceiptBook {
             .then(|| (receipt.ack.partition().table, receipt.committed_at_ms))
     }
 
-    /// Tells the ledger that the record is in the store, whose ack comes later.
+    /// The notice to the ledger that the record is in the store; its ack no longer says so.
     pub fn notice(&mut self, id: ReceiptId) -> Applied {
         self.open[id.0 as usize].ack.applied()
     }

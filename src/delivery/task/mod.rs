@@ -34,6 +34,7 @@ use super::receipts::{ReceiptBook, ReceiptId};
 use super::second::Second;
 use super::truncation::{Swept, Truncation};
 use super::{Delivery, Order, Projected, Projectors, Report, Reports, ToSink};
+use crate::change::ProjectionId;
 use crate::config::{Batch, Table};
 use crate::error::Fatal;
 use crate::projector::Projector;
@@ -107,6 +108,8 @@ pub struct SinkTask<P: Projector, S> {
     backoff: Backoff,
     jobs: FuturesUnordered<Job<P>>,
     writes: usize,
+    /// How many of them have mutations of a projection.
+    under_way: HashMap<ProjectionId, usize>,
     burials: FuturesUnordered<Burial>,
     /// At most one at a time of each table, that is of its only partition.
     truncations: HashMap<Partition, Truncation<P::Mutation>>,
@@ -136,6 +139,7 @@ where
             backoff: Backoff::default(),
             jobs: FuturesUnordered::new(),
             writes: 0,
+            under_way: HashMap::new(),
             burials: FuturesUnordered::new(),
             truncations: HashMap::new(),
             draining: None,
@@ -149,6 +153,7 @@ where
         let mut tick = tokio::time::interval(TICK);
         loop {
             self.start_writes();
+            self.forget_outages();
             self.answer_drain();
             self.send_report();
             let wake = self.next_wake();
@@ -222,7 +227,6 @@ where
         self.second.drop_orphans(&mut self.book);
         self.second.hurry(false);
         self.draining = None;
-        self.forget_outages();
     }
 
     fn answer_drain(&mut self) {

@@ -14,9 +14,12 @@ where
     S: Sink<Mutation = P::Mutation>,
 {
     pub(super) fn held_back(&mut self, projection: ProjectionId, outage: &Outage, now: Instant) {
-        let news = self.backoff.failed(projection, outage, now);
-        if news && outage.kind != OutageKind::Contention {
+        let before = self.backoff.outage().cloned();
+        let is_news = self.backoff.failed(projection, outage, now);
+        if self.backoff.outage() != before.as_ref() {
             self.wiring.observer.outage(self.backoff.outage());
+        }
+        if is_news && outage.kind != OutageKind::Contention {
             tracing::warn!(
                 sink = self.wiring.name,
                 projection = self.wiring.projections[usize::from(projection.0)],
@@ -36,29 +39,32 @@ where
                 sink = self.wiring.name,
                 projection = self.wiring.projections[usize::from(projection.0)],
                 after = ?recovered.after,
-                "the store takes this projection's writes again"
+                "the store answers this projection's writes again"
             );
         }
     }
 
-    /// Ends the outages of projections whose last waiting mutation has gone with its partition:
-    /// nothing would show their end, and the process would never be ready again.
+    /// Ends the outages of projections of which nothing is left, because it went with its partition
+    /// or was merged into another projection's: nothing would show their end, and the process would
+    /// never be ready again.
     pub(super) fn forget_outages(&mut self) {
         let now = Instant::now();
         let held = self.backoff.projections();
-        let over: Vec<_> = held.filter(|&it| !self.waits(it)).collect();
+        let over: Vec<_> = held.filter(|&it| !self.is_left(it)).collect();
         for projection in over {
             self.let_go(projection, now);
             tracing::info!(
                 sink = self.wiring.name,
                 projection = self.wiring.projections[usize::from(projection.0)],
-                "what the store did not take went with its partitions; nothing is held any more"
+                "nothing is left of what the store did not take of this projection"
             );
         }
     }
 
-    fn waits(&self, projection: ProjectionId) -> bool {
-        self.buffer.waits(projection)
+    /// Whether anything of the projection waits or is under way.
+    fn is_left(&self, projection: ProjectionId) -> bool {
+        self.under_way.contains_key(&projection)
+            || self.buffer.waits(projection)
             || self.second.waits(projection)
             || self
                 .truncations

@@ -328,6 +328,37 @@ async fn an_outage_that_a_last_write_of_a_partition_taken_away_meets_does_not_la
 }
 
 #[tokio::test]
+async fn an_outage_lasts_while_a_write_that_may_show_its_end_is_under_way() {
+    let mut bench = Bench::new();
+    let gate = Gate::default();
+    let fails = Fault::Fail(SinkError::Outage(outage()));
+    bench.store.script([fails, Fault::Hold(gate.clone())]);
+    bench.change(OTHER, 0, "1");
+    bench.store.until_started(2).await;
+    bench.inlet.order(Order::Drop(vec![TRUNCATED]));
+    // Its answer says that the task has taken the order before, too.
+    bench.inlet.order(Order::Drain(vec![TRUNCATED]));
+    bench.until_drained().await;
+    assert!(*bench.in_outage.borrow());
+    gate.open();
+    bench.until_outage(false).await;
+}
+
+#[tokio::test]
+async fn an_outage_after_contention_is_told() {
+    let mut bench = Bench::new();
+    let contention = Outage {
+        kind: OutageKind::Contention,
+        ..outage()
+    };
+    let fails = |outage| Fault::Fail(SinkError::Outage(outage));
+    bench.store.script([fails(contention), fails(outage())]);
+    bench.change(OTHER, 0, "1");
+    bench.until_outage(true).await;
+    bench.until_outage(false).await;
+}
+
+#[tokio::test]
 async fn a_store_that_answers_with_a_rejection_is_out_of_its_outage() {
     let mut bench = Bench::new();
     let rejection = Rejection {

@@ -1,11 +1,14 @@
 //! Starting writes and settling what came of them.
 
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::{Ending, SinkTask, TICK};
+use crate::change::ProjectionId;
 use crate::delivery::attempt::{Attempted, Owners, admits, attempt};
 use crate::delivery::buffer::Waiting;
 use crate::delivery::observer::Ended;
@@ -53,6 +56,9 @@ where
         let fence = Arc::clone(&self.wiring.fence);
         let name = self.wiring.name.clone();
         self.writes += 1;
+        for projection in distinct(batch.iter().map(|it| &it.mutation)) {
+            *self.under_way.entry(projection).or_default() += 1;
+        }
         // Spawned, so that a store's client is never cancelled in the middle of an exchange, and
         // so that the body of one batch is built while another is under way.
         let job = tokio::spawn(async move {
@@ -97,7 +103,6 @@ where
                 .into_iter()
                 .for_each(|it| self.book.abandon(it));
         }
-        self.forget_outages();
         batch
     }
 
@@ -126,6 +131,9 @@ where
                 second,
             } => {
                 self.writes -= 1;
+                for projection in distinct(mutations.iter()) {
+                    self.landed(projection);
+                }
                 let batch = mutations.into_iter().zip(rest);
                 let batch = batch.map(|(mutation, (receipts, place))| Waiting {
                     mutation,
@@ -146,6 +154,16 @@ where
             Ending::Swept(sweep, deleted, swept) => self.swept(sweep, deleted, swept),
             Ending::Isolated { waiting, verdicts } => self.sentence(waiting, verdicts),
             Ending::Broken(reason) => self.report.fatal = Some(Fatal::Bug(reason)),
+        }
+    }
+
+    /// One write less is under way of the projection.
+    fn landed(&mut self, projection: ProjectionId) {
+        if let Entry::Occupied(mut writes) = self.under_way.entry(projection) {
+            *writes.get_mut() -= 1;
+            if *writes.get() == 0 {
+                writes.remove();
+            }
         }
     }
 
@@ -231,4 +249,17 @@ where
     pub(super) fn done(&mut self, receipt: ReceiptId) {
         self.report.acks.extend(self.book.done(receipt));
     }
+}
+
+/// The projections of these mutations, each once.
+fn distinct<'a, M: Mutation + 'a>(
+    mutations: impl Iterator<Item = &'a M>,
+) -> SmallVec<[ProjectionId; 4]> {
+    let mut projections = SmallVec::new();
+    for projection in mutations.map(Mutation::projection) {
+        if !projections.contains(&projection) {
+            projections.push(projection);
+        }
+    }
+    projections
 }

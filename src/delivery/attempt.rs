@@ -30,16 +30,14 @@ pub async fn attempt<S: Sink>(
     // Ranges still to be written; the last one is next, so the order of the batch is kept.
     let mut ranges: Vec<Range<usize>> = std::iter::once(0..mutations.len()).collect();
     while let Some(range) = ranges.pop() {
-        if !admits() {
-            return Attempted::Replaced(outcomes);
-        }
-        match sink.write(&mutations[range.clone()]).await {
-            Ok(written) if written.len() == range.len() => {
+        match sink.write_if(&mutations[range.clone()], &admits).await {
+            Ok(None) => return Attempted::Replaced(outcomes),
+            Ok(Some(written)) if written.len() == range.len() => {
                 for (place, outcome) in outcomes[range].iter_mut().zip(written) {
                     *place = Some(outcome);
                 }
             }
-            Ok(written) => {
+            Ok(Some(written)) => {
                 let outage = miscounted(range.len(), written.len());
                 outcomes[range].fill(Some(Outcome::Failed(outage)));
             }

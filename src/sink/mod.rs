@@ -36,6 +36,25 @@ pub trait Sink: Send + Sync + 'static {
         batch: &[Self::Mutation],
     ) -> impl Future<Output = Result<Vec<Outcome>, SinkError>> + Send;
 
+    /// The same, if it is still admitted when nothing is left to wait for before it is sent (D13);
+    /// otherwise nothing is sent, and the answer is `None`. To be overridden by a sink whose write
+    /// waits for its turn.
+    ///
+    /// # Errors
+    /// As for [`Self::write`].
+    fn write_if(
+        &self,
+        batch: &[Self::Mutation],
+        admits: impl Fn() -> bool + Send + Sync,
+    ) -> impl Future<Output = Result<Option<Vec<Outcome>>, SinkError>> + Send {
+        async move {
+            if !admits() {
+                return Ok(None);
+            }
+            self.write(batch).await.map(Some)
+        }
+    }
+
     /// Asks the store whether it answers; what readiness shows.
     ///
     /// # Errors

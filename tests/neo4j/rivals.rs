@@ -1,6 +1,7 @@
 //! What two instances, or an instance and somebody else, do to each other.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use distributary::change::Change;
@@ -305,5 +306,29 @@ async fn batches_that_are_given_to_one_sink_at_once_do_not_contend() {
         assert_eq!((one.unwrap(), two.unwrap()), (all.clone(), all));
         world.run("MATCH (n:P_User) DETACH DELETE n").await;
     }
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_batch_whose_owner_was_replaced_while_it_waited_for_its_turn_is_not_sent() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world.write(&sink, &[user(1, "1", "null")]).await;
+    let mut rival = world.graph.start_txn().await.unwrap();
+    let lock = "MATCH (n:P_User {id: 1}) SET n._lock = null".replace("P_", &world.prefix);
+    rival.run(query(&lock)).await.unwrap();
+    let one = world.project(&[user(2, "1", "null")]);
+    let two = world.project(&[user(2, "2", "null")]);
+    let owns = AtomicBool::new(true);
+    let replaced = async {
+        until_one_waits(&world, &world.prefix).await;
+        owns.store(false, Ordering::Relaxed);
+        rival.commit().await.unwrap();
+    };
+    let second = sink.write_if(&two, || owns.load(Ordering::Relaxed));
+    let (first, second, ()) = tokio::join!(sink.write(&one), second, replaced);
+    first.unwrap();
+    assert_eq!(second, Ok(None));
+    assert_eq!(drawn(&world.snapshot().await), ["User 1"]);
     world.clean_up().await;
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::config::SecretError;
 use crate::sink::{Outage, OutageKind, Rejection, SinkError};
@@ -143,15 +144,17 @@ pub(super) struct Patience(Mutex<Refusals>);
 
 #[derive(Debug, Default)]
 struct Refusals {
-    /// Refused batches, less written ones: a retry may come in other company, so that what recurs
-    /// is not the batch.
-    batches: u32,
+    /// When batches were last refused, the latest at the end: which ones is not asked, for a retry
+    /// may come in other company. That others are written meanwhile says nothing.
+    batches: Vec<Instant>,
     /// Refusals of single mutations, by fingerprint.
     singles: HashMap<u64, u32>,
 }
 
-/// Refusals before a batch is halved, which costs nothing but speed if it was a rival after all.
-const BATCH: u32 = 3;
+/// Refusals within [`WITHIN`] before a batch is halved, which costs nothing but speed if it was a
+/// rival after all.
+const BATCH: usize = 3;
+const WITHIN: Duration = Duration::from_secs(60);
 /// Refusals before a single mutation is called unfit: no rival wins that often.
 const SINGLE: u32 = 12;
 /// Mutations remembered; more are there only if some were dropped on a revoke.
@@ -162,8 +165,11 @@ impl Patience {
     pub(super) fn is_over(&self, batch: u64, items: usize) -> bool {
         let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if items > 1 {
-            refusals.batches = (refusals.batches + 1).min(2 * BATCH);
-            return refusals.batches >= BATCH;
+            let now = Instant::now();
+            let recent = |&at: &Instant| now.saturating_duration_since(at) < WITHIN;
+            refusals.batches.retain(recent);
+            refusals.batches.push(now);
+            return refusals.batches.len() >= BATCH;
         }
         if refusals.singles.len() > REMEMBERED {
             refusals.singles.clear();
@@ -180,7 +186,6 @@ impl Patience {
     /// The batch was written.
     pub(super) fn reset(&self, batch: u64) {
         let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.batches = refusals.batches.saturating_sub(1);
         refusals.singles.remove(&batch);
     }
 }
@@ -261,11 +266,20 @@ mod tests {
     fn a_constraint_is_a_rivals_doing_until_it_persists() {
         let patience = Patience::default();
         let refusals = |batch, items| (1..100).find(|_| patience.is_over(batch, items));
-        assert_eq!(refusals(1, 1000), Some(BATCH));
+        assert_eq!(refusals(1, 1000), Some(3));
         // Its halves, one of which is written, are not given the same patience again.
         patience.reset(2);
         assert!(patience.is_over(3, 500));
         assert_eq!(refusals(4, 1), Some(SINGLE));
         assert!(!patience.is_over(5, 1));
+    }
+
+    #[test]
+    fn what_is_written_in_between_does_not_hide_a_row_that_never_fits() {
+        let patience = Patience::default();
+        for over in [false, false, true] {
+            patience.reset(2);
+            assert_eq!(patience.is_over(1, 1000), over);
+        }
     }
 }

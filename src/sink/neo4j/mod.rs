@@ -26,11 +26,12 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use futures_util::stream::Stream;
 use neo4rs::BoltType;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::batch::Batch;
 use self::client::{Client, Transaction};
@@ -63,6 +64,9 @@ pub struct GraphProjection<'a> {
 /// The sink for graphs: one database.
 pub struct Neo4j {
     shared: Arc<Shared>,
+    /// Whose write it is. The next batch is converted while one is written, but two transactions of
+    /// ours at once would only deadlock. The wait ends with those before, each of which has an end.
+    turn: Arc<Mutex<()>>,
 }
 
 /// What outlives the caller of a write, because a transaction is never left half way.
@@ -70,15 +74,13 @@ struct Shared {
     client: Client,
     targets: Targets,
     create_constraints: bool,
-    /// Who writes. The next batch is converted while one is written, but two transactions of ours
-    /// at once would only deadlock.
-    turn: tokio::sync::Mutex<()>,
     patience: Patience,
+    many: tombstone::Many,
     /// When tombstones were last looked through.
-    purged: Mutex<Option<Instant>>,
+    purged: std::sync::Mutex<Option<Instant>>,
     incomplete: AtomicU64,
     /// Tables whose rows came without a column that nothing had.
-    warned: Mutex<BTreeSet<String>>,
+    warned: std::sync::Mutex<BTreeSet<String>>,
 }
 
 /// What the projections make.
@@ -185,12 +187,13 @@ impl Neo4j {
                 client: Client::new(settings),
                 targets,
                 create_constraints: settings.create_constraints,
-                turn: tokio::sync::Mutex::default(),
                 patience: Patience::default(),
-                purged: Mutex::default(),
+                many: tombstone::Many::default(),
+                purged: std::sync::Mutex::default(),
                 incomplete: AtomicU64::new(0),
-                warned: Mutex::default(),
+                warned: std::sync::Mutex::default(),
             }),
+            turn: Arc::default(),
         }
     }
 
@@ -199,6 +202,19 @@ impl Neo4j {
     #[must_use]
     pub fn incomplete(&self) -> u64 {
         self.shared.incomplete.load(Ordering::Relaxed)
+    }
+
+    async fn write_in_turn(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        batch: Batch,
+    ) -> Result<Vec<Outcome>, SinkError> {
+        self.to_the_end(|shared| async move {
+            let written = shared.write(batch).await;
+            drop(turn);
+            written
+        })
+        .await
     }
 
     /// Runs to its end whatever becomes of the caller: the driver's futures must not be dropped,
@@ -234,10 +250,7 @@ impl Shared {
     }
 
     async fn write(&self, mut batch: Batch) -> Result<Vec<Outcome>, SinkError> {
-        let turn = self.turn.lock().await;
-        let attempted = self.attempt(&mut batch).await;
-        drop(turn);
-        match attempted {
+        match self.attempt(&mut batch).await {
             Ok(outcomes) => {
                 self.patience.reset(batch.fingerprint);
                 self.purge_now_and_then().await;
@@ -255,7 +268,7 @@ impl Shared {
 
     async fn attempt(&self, batch: &mut Batch) -> Result<Vec<Outcome>, Failure> {
         let mut tx = self.client.begin().await?;
-        match transaction::apply(&self.targets, batch, &mut tx).await {
+        match transaction::apply(&self.targets, batch, &mut tx, &self.many).await {
             Ok(applied) => {
                 tx.commit().await?;
                 self.count_incomplete(&applied.incomplete);
@@ -364,8 +377,21 @@ impl Sink for Neo4j {
 
     async fn write(&self, batch: &[GraphMutation]) -> Result<Vec<Outcome>, SinkError> {
         let batch = Batch::new(&self.shared.targets, batch);
-        self.to_the_end(|shared| async move { shared.write(batch).await })
-            .await
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        self.write_in_turn(turn, batch).await
+    }
+
+    async fn write_if(
+        &self,
+        batch: &[GraphMutation],
+        admits: impl Fn() -> bool + Send + Sync,
+    ) -> Result<Option<Vec<Outcome>>, SinkError> {
+        let batch = Batch::new(&self.shared.targets, batch);
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        if !admits() {
+            return Ok(None);
+        }
+        self.write_in_turn(turn, batch).await.map(Some)
     }
 
     async fn ping(&self) -> Result<(), SinkError> {

@@ -125,8 +125,8 @@ async fn create_one(client: &Client, statement: &str) -> Result<(), Failure> {
         Some(
             "ConstraintCreationFailed" | "IndexAlreadyExists" | "ConstraintWithNameAlreadyExists",
         ) => Err(Failure::Fatal(format!(
-            "Neo4j refuses a constraint ({code}): {statement}; remove what is doubled, or the \
-                 plain index that stands in its place, and start again"
+            "Neo4j refuses a constraint or an index ({code}): {statement}; remove what is doubled, \
+             or the plain index that stands in a constraint's place, and start again"
         ))),
         _ => Err(failure),
     }

@@ -4,14 +4,15 @@
 //! They are looked for twice, each time for all rows of a transaction at once: before it writes
 //! anything, which finds nearly all, and when it has its locks, which finds what a rival has deleted
 //! in between. (In the statement that writes a node the same look costs the server five times as
-//! much.) Only a tombstone that is newer than the oldest row can overrule one, and in a stream that
-//! runs on there are few: these are read, by version. Rows are looked up one by one where there are
-//! many, as in a replay of what is in the graph already.
+//! much.) Only a tombstone that is newer than the oldest row can overrule one. Where there are few of
+//! these, they are read, by version; where there are many, the rows are looked up one by one: in a
+//! replay of what is in the graph already, and where another table's offsets are far ahead.
 //!
 //! A tombstone is a node `(:_DistributaryTombstone {_key, _v, _at})`. It never goes with the row's
 //! return (what is there has a higher `_v` anyway), only by age.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::client::{Client, Transaction, column};
@@ -29,6 +30,29 @@ const PURGED_AT_ONCE: i64 = 20_000;
 
 /// How many tombstones are read at most before the rows are looked up instead.
 const FEW: usize = 500;
+
+/// How many looks do not even try to read them after they were too many.
+const LOOKS: u32 = 64;
+
+/// Remembers that newer tombstones were many.
+#[derive(Debug, Default)]
+pub(super) struct Many {
+    looks_left: AtomicU32,
+}
+
+impl Many {
+    fn found(&self) {
+        self.looks_left.store(LOOKS, Ordering::Relaxed);
+    }
+
+    /// Whether they were lately; says so for a number of looks.
+    fn were_found(&self) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        self.looks_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
+    }
+}
 
 /// The rows of a transaction, each by its `_key` with its place and version.
 pub(super) struct Rows {
@@ -52,17 +76,24 @@ impl Rows {
     }
 
     /// The places of those rows that were deleted at a higher version.
-    pub(super) async fn overruled(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
-        match self.among_newer(tx).await? {
-            Some(overruled) => Ok(overruled),
-            None => self.one_by_one(tx).await,
+    pub(super) async fn overruled(
+        &self,
+        tx: &mut Transaction,
+        many: &Many,
+    ) -> Result<HashSet<usize>, Failure> {
+        if !many.were_found() {
+            match self.among_newer(tx).await? {
+                Some(overruled) => return Ok(overruled),
+                None => many.found(),
+            }
         }
+        self.one_by_one(tx).await
     }
 
     /// The same, by reading all tombstones that could overrule one; `None` if they are many.
     async fn among_newer(&self, tx: &mut Transaction) -> Result<Option<HashSet<usize>>, Failure> {
         let statement = format!(
-            "MATCH (t:{TOMBSTONE}) WHERE t._v > $least \
+            "MATCH (t:{TOMBSTONE}) USING INDEX t:{TOMBSTONE}(_v) WHERE t._v > $least \
              RETURN t._key AS key, t._v AS version LIMIT {FEW}"
         );
         let newer = tx

@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use neo4rs::{BoltMap, BoltNull, BoltType};
 
-use super::Targets;
 use super::fill::Hole;
 use super::node::NodeRow;
 use super::relationship::RelationshipRow;
+use super::targets::Targets;
 use super::value::{list_of, property};
 use crate::change::ProjectionId;
 use crate::projector::graph::{Action, Fill, GraphMutation, Json, Properties};

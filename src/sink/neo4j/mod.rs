@@ -19,6 +19,7 @@ mod pattern;
 mod relationship;
 mod schema;
 mod stub;
+mod targets;
 mod tombstone;
 mod transaction;
 mod value;
@@ -35,12 +36,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::batch::Batch;
 use self::client::{Client, Transaction};
-use self::derived::DerivedTarget;
 use self::error::{Failure, Patience};
-use self::node::NodeTarget;
-use self::pattern::KeyPattern;
-use self::relationship::RelationshipTarget;
-use self::schema::Rule;
+use self::targets::Targets;
 use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::config::{self, ProjectionKind};
@@ -83,16 +80,6 @@ struct Shared {
     warned: std::sync::Mutex<BTreeSet<String>>,
 }
 
-/// What the projections make.
-#[derive(Default)]
-struct Targets {
-    names: BTreeMap<ProjectionId, String>,
-    tables: BTreeMap<ProjectionId, String>,
-    nodes: BTreeMap<ProjectionId, NodeTarget>,
-    relationships: BTreeMap<ProjectionId, RelationshipTarget>,
-    derived: Vec<DerivedTarget>,
-}
-
 /// What becomes of a row, as a statement says it.
 struct Fate;
 
@@ -108,64 +95,6 @@ impl Fate {
     /// A rival deleted it while this transaction waited for its lock.
     const LOST: i64 = 4;
 }
-
-impl Targets {
-    fn add(&mut self, projection: GraphProjection<'_>) {
-        let id = projection.id;
-        match projection.kind {
-            ProjectionKind::Node(node) => {
-                let target = NodeTarget::new(&node.node, projection.key);
-                self.nodes.insert(id, target);
-            }
-            ProjectionKind::Relationship(relationship) => {
-                self.relationships
-                    .insert(id, RelationshipTarget::new(relationship));
-            }
-            ProjectionKind::Derived(derived) => {
-                self.derived
-                    .push(DerivedTarget::new(projection.name, derived));
-            }
-            ProjectionKind::Document(_) | ProjectionKind::Cache(_) => return,
-        }
-        self.names.insert(id, projection.name.to_owned());
-        if let Some(table) = projection.table {
-            self.tables.insert(id, table.to_owned());
-        }
-    }
-
-    fn name(&self, id: ProjectionId) -> &str {
-        self.names.get(&id).expect(OWN)
-    }
-
-    fn node(&self, id: ProjectionId) -> &NodeTarget {
-        self.nodes.get(&id).expect(OWN)
-    }
-
-    fn relationship(&self, id: ProjectionId) -> &RelationshipTarget {
-        self.relationships.get(&id).expect(OWN)
-    }
-
-    fn rules(&self) -> BTreeSet<Rule> {
-        let ends = self
-            .relationships
-            .values()
-            .flat_map(|it| [&it.start, &it.end]);
-        let patterns: BTreeSet<&KeyPattern> = self
-            .nodes
-            .values()
-            .map(|it| &it.pattern)
-            .chain(ends)
-            .collect();
-        let kinds = self.relationships.values().map(|it| Rule::Relationship {
-            kind: it.kind.clone(),
-        });
-        let nodes = patterns.into_iter().map(Rule::node);
-        nodes.chain(kinds).chain(Rule::own()).collect()
-    }
-}
-
-/// Why a projection of a mutation is among the targets.
-const OWN: &str = "a sink is only given mutations of its own projections";
 
 /// A place in a batch, as a statement carries it.
 fn place(item: usize) -> BoltType {

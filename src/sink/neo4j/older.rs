@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::client::{Transaction, column};
 use super::error::Failure;
 use super::pattern::quoted;
-use super::{Neo4j, Shared, SinkError, Targets};
+use super::targets::Targets;
+use super::{Neo4j, Shared, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::projector::graph::{Action, GraphKey, GraphMutation, Json};
 

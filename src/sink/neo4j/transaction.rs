@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use neo4rs::BoltType;
 
-use super::Targets;
 use super::batch::{Batch, Relationships};
 use super::client::Transaction;
 use super::derived::{self, Pairs};
@@ -12,6 +11,7 @@ use super::error::Failure;
 use super::fill;
 use super::relationship::{RelationshipRow, RelationshipTarget};
 use super::stub::Candidates;
+use super::targets::Targets;
 use super::tombstone;
 use crate::change::ProjectionId;
 use crate::sink::Outcome;

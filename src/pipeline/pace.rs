@@ -1,6 +1,6 @@
 //! The sinks set the pace: the next records wait while a sink has not taken in what it was given,
-//! and, when little of the budget is left, until acks have freed what the last ones took. An ack alone
-//! frees nothing: of several stores' the slowest one's does.
+//! and, when little of the budget is left, until acks have freed what the last ones took. An ack
+//! alone frees nothing: of several stores' the slowest one's does.
 //!
 //! Changes that pile up before a sink that is short of CPU would fill the budget, and be out of every
 //! cache when their turn comes.

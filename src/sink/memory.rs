@@ -30,7 +30,7 @@ pub enum Fault {
     LoseReply(Outage),
     /// Every item of the attempt is answered so, nothing is applied.
     Items(Outage),
-    /// The attempt waits until the [`Gate`] opens, then works.
+    /// The attempt waits until the [`Gate`] opens, then works if the store is up.
     Hold(Gate),
 }
 

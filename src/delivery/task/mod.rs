@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -84,6 +84,8 @@ type Burial = Pin<Box<dyn Future<Output = Result<ReceiptId, Fatal>> + Send>>;
 enum Ending<P: Projector> {
     Written {
         mutations: Vec<P::Mutation>,
+        /// Theirs, each once.
+        projections: SmallVec<[ProjectionId; 4]>,
         /// What else was waiting with each mutation.
         rest: Vec<(Receipts, Place)>,
         attempted: Attempted,

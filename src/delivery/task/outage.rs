@@ -48,11 +48,10 @@ where
     /// or was merged into another projection's: nothing would show their end, and the process would
     /// never be ready again.
     pub(super) fn forget_outages(&mut self) {
-        let now = Instant::now();
         let held = self.backoff.projections();
         let over: Vec<_> = held.filter(|&it| !self.is_left(it)).collect();
         for projection in over {
-            self.let_go(projection, now);
+            self.let_go(projection, Instant::now());
             tracing::info!(
                 sink = self.wiring.name,
                 projection = self.wiring.projections[usize::from(projection.0)],

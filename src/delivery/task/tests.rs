@@ -174,11 +174,15 @@ impl Bench {
         self.inlet.order(Order::Truncate(truncate));
     }
 
+    async fn report(&mut self) -> Report {
+        let report = tokio::time::timeout(Duration::from_secs(30), self.reports.recv());
+        report.await.expect("in time").expect("the task runs")
+    }
+
     /// Takes reports until everything of a table below `next` is acknowledged.
     async fn until_done(&mut self, partition: Partition, next: i64) {
         while self.ledgers[&partition.table].watermark() < NextOffset::given(next) {
-            let report = tokio::time::timeout(Duration::from_secs(30), self.reports.recv());
-            let report = report.await.expect("in time").expect("the task runs");
+            let report = self.report().await;
             assert!(report.fatal.is_none(), "{:?}", report.fatal);
             for ack in report.acks {
                 let ledger = self.ledgers.get_mut(&ack.partition().table).unwrap();
@@ -189,17 +193,7 @@ impl Bench {
 
     /// Waits until the task answers that it has nothing of the partitions it was told to drain.
     async fn until_drained(&mut self) {
-        loop {
-            let report = tokio::time::timeout(Duration::from_secs(30), self.reports.recv());
-            if report
-                .await
-                .expect("in time")
-                .expect("the task runs")
-                .drained
-            {
-                return;
-            }
-        }
+        while !self.report().await.drained {}
     }
 
     /// Waits until the task holds its store to be in an outage, or no longer.
@@ -383,8 +377,7 @@ async fn a_record_that_a_cache_is_told_of_once_more_is_not_held_for_the_other_st
     ledger.applied(&the_caches.applied());
     bench.deliver(OTHER, 0, "1", ours);
     let report = loop {
-        let report = tokio::time::timeout(Duration::from_secs(30), bench.reports.recv());
-        let report = report.await.expect("in time").expect("the task runs");
+        let report = bench.report().await;
         if !report.acks.is_empty() {
             break report;
         }

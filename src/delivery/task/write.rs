@@ -56,7 +56,8 @@ where
         let fence = Arc::clone(&self.wiring.fence);
         let name = self.wiring.name.clone();
         self.writes += 1;
-        for projection in distinct(batch.iter().map(|it| &it.mutation)) {
+        let projections = distinct(batch.iter().map(|it| it.mutation.projection()));
+        for &projection in &projections {
             *self.under_way.entry(projection).or_default() += 1;
         }
         // Spawned, so that a store's client is never cancelled in the middle of an exchange, and
@@ -71,6 +72,7 @@ where
             reach_in("after-write", &name);
             Ending::Written {
                 mutations,
+                projections,
                 rest,
                 attempted,
                 second,
@@ -126,14 +128,13 @@ where
         match ending {
             Ending::Written {
                 mutations,
+                projections,
                 rest,
                 attempted,
                 second,
             } => {
                 self.writes -= 1;
-                for projection in distinct(mutations.iter()) {
-                    self.landed(projection);
-                }
+                projections.into_iter().for_each(|it| self.landed(it));
                 let batch = mutations.into_iter().zip(rest);
                 let batch = batch.map(|(mutation, (receipts, place))| Waiting {
                     mutation,
@@ -251,12 +252,10 @@ where
     }
 }
 
-/// The projections of these mutations, each once.
-fn distinct<'a, M: Mutation + 'a>(
-    mutations: impl Iterator<Item = &'a M>,
-) -> SmallVec<[ProjectionId; 4]> {
+/// These projections, each once.
+fn distinct(all: impl Iterator<Item = ProjectionId>) -> SmallVec<[ProjectionId; 4]> {
     let mut projections = SmallVec::new();
-    for projection in mutations.map(Mutation::projection) {
+    for projection in all {
         if !projections.contains(&projection) {
             projections.push(projection);
         }

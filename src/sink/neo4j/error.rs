@@ -154,6 +154,7 @@ struct Refusals {
 /// Refusals within [`WITHIN`] before a batch is halved, which costs nothing but speed if it was a
 /// rival after all.
 const BATCH: usize = 3;
+/// How long a refusal counts.
 const WITHIN: Duration = Duration::from_secs(60);
 /// Refusals before a single mutation is called unfit: no rival wins that often.
 const SINGLE: u32 = 12;
@@ -169,6 +170,8 @@ impl Patience {
             let recent = |&at: &Instant| now.saturating_duration_since(at) < WITHIN;
             refusals.batches.retain(recent);
             refusals.batches.push(now);
+            let older = refusals.batches.len().saturating_sub(BATCH);
+            refusals.batches.drain(..older);
             return refusals.batches.len() >= BATCH;
         }
         if refusals.singles.len() > REMEMBERED {

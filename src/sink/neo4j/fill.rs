@@ -10,7 +10,7 @@ use neo4rs::{BoltMap, BoltNull, BoltType};
 
 use super::client::{Transaction, column};
 use super::error::Failure;
-use super::pattern::{KeyPattern, quoted, seek};
+use super::pattern::{KeyPattern, keyed};
 use super::value::list_of;
 
 /// A row with missing values.
@@ -42,13 +42,13 @@ pub(super) fn of_nodes(pattern: &KeyPattern) -> String {
 
 /// The statement that reads what relationships of a type have.
 pub(super) fn of_relationships(kind: &str) -> String {
-    let (own, old) = (seek("n", kind), seek("o", kind));
-    let kind = quoted(kind);
     format!(
         "UNWIND $rows AS r \
-         OPTIONAL MATCH ()-[n:{kind} {{_key: r[2]}}]->() {own} WHERE n._v >= r[1] \
-         OPTIONAL MATCH ()-[o:{kind} {{_key: r[3]}}]->() {old} \
-         RETURN r[0] AS item, properties(n) AS own, properties(o) AS old"
+         OPTIONAL MATCH {own} WHERE n._v >= r[1] \
+         OPTIONAL MATCH {old} \
+         RETURN r[0] AS item, properties(n) AS own, properties(o) AS old",
+        own = keyed(("", "n", ""), kind, "r[2]"),
+        old = keyed(("", "o", ""), kind, "r[3]"),
     )
 }
 

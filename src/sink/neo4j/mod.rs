@@ -27,12 +27,12 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::stream::Stream;
 use neo4rs::BoltType;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
 use self::batch::Batch;
 use self::client::{Client, Transaction};
@@ -63,7 +63,7 @@ pub struct Neo4j {
     shared: Arc<Shared>,
     /// Whose write it is. The next batch is converted while one is written, but two transactions of
     /// ours at once would only deadlock. The wait ends with those before, each of which has an end.
-    turn: Arc<Mutex<()>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What outlives the caller of a write, because a transaction is never left half way.
@@ -74,10 +74,10 @@ struct Shared {
     patience: Patience,
     many: tombstone::Many,
     /// When tombstones were last looked through.
-    purged: std::sync::Mutex<Option<Instant>>,
+    purged: Mutex<Option<Instant>>,
     incomplete: AtomicU64,
     /// Tables whose rows came without a column that nothing had.
-    warned: std::sync::Mutex<BTreeSet<String>>,
+    warned: Mutex<BTreeSet<String>>,
 }
 
 /// What becomes of a row, as a statement says it.
@@ -118,9 +118,9 @@ impl Neo4j {
                 create_constraints: settings.create_constraints,
                 patience: Patience::default(),
                 many: tombstone::Many::default(),
-                purged: std::sync::Mutex::default(),
+                purged: Mutex::default(),
                 incomplete: AtomicU64::new(0),
-                warned: std::sync::Mutex::default(),
+                warned: Mutex::default(),
             }),
             turn: Arc::default(),
         }

@@ -51,6 +51,13 @@ impl KeyPattern {
     }
 }
 
+/// The pattern of the relationship `x` from `a` to `b` of a type, to be matched by its `_key`, which
+/// is what `key` is, with the hint of [`seek`]. The ends need no names.
+pub(super) fn keyed((a, x, b): (&str, &str, &str), kind: &str, key: &str) -> String {
+    let (kind, hint) = (quoted(kind), seek(x, kind));
+    format!("({a})-[{x}:{kind} {{_key: {key}}}]->({b}) {hint}")
+}
+
 /// What follows the pattern of a relationship that is matched by its `_key`. While a type has few
 /// relationships, the planner (5.26) likes to read all of them for each row, and keeps that plan for
 /// ten seconds and more in which they become many. Nodes and `MERGE` it always seeks.

@@ -12,7 +12,7 @@ use neo4rs::{BoltMap, BoltNull, BoltType};
 use super::Fate;
 use super::client::{Transaction, column};
 use super::error::Failure;
-use super::pattern::{KeyPattern, TOMBSTONE, names, quoted, seek};
+use super::pattern::{KeyPattern, TOMBSTONE, keyed, names, quoted};
 use super::value::list_of;
 use crate::config;
 
@@ -67,20 +67,22 @@ impl RelationshipTarget {
         let start = KeyPattern::new(&relationship.start);
         let end = KeyPattern::new(&relationship.end);
         let kind = quoted(&relationship.kind);
-        let seek = seek("x", &relationship.kind);
+        let keyed = |a, b| keyed((a, "x", b), &relationship.kind, "r[1]");
         Self {
             probe: format!(
                 "UNWIND $rows AS r \
-                 MATCH ()-[x:{kind} {{_key: r[1]}}]->() {seek} \
-                 RETURN collect(r[0]) AS items"
+                 MATCH {found} \
+                 RETURN collect(r[0]) AS items",
+                found = keyed("", ""),
             ),
-            guard: guard(&relationship.kind, &start, &end),
+            guard: guard(&keyed("a", "b"), &start, &end),
             detach: format!(
                 "UNWIND $rows AS r \
-                 MATCH (a)-[x:{kind} {{_key: r[1]}}]->(b) {seek} \
+                 MATCH {found} \
                  WITH r, x, {starts} AS start, {ends} AS end, properties(x) AS properties \
                  DELETE x \
                  RETURN r[0] AS item, start, end, properties",
+                found = keyed("a", "b"),
                 starts = start.values("a"),
                 ends = end.values("b"),
             ),
@@ -209,10 +211,10 @@ impl RelationshipTarget {
     }
 }
 
-fn guard(kind: &str, start: &KeyPattern, end: &KeyPattern) -> String {
+fn guard(found: &str, start: &KeyPattern, end: &KeyPattern) -> String {
     format!(
         "UNWIND $rows AS r \
-         OPTIONAL MATCH (a)-[x:{kind} {{_key: r[1]}}]->(b) {seek} \
+         OPTIONAL MATCH {found} \
          SET x._lock = null \
          WITH r, x, a, b, x[$version] AS version \
          WITH r, x, CASE \
@@ -224,8 +226,6 @@ fn guard(kind: &str, start: &KeyPattern, end: &KeyPattern) -> String {
          SET x += CASE fate WHEN {fresh} THEN r[5] ELSE {{}} END \
          WITH r, fate WHERE fate <> {fresh} \
          RETURN fate, collect(r[0]) AS items",
-        seek = seek("x", kind),
-        kind = quoted(kind),
         lost = Fate::LOST,
         stale = Fate::STALE,
         absent = Fate::ABSENT,
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::change::TableId;
 
-    /// The planner is not to be trusted with it: see [`seek`].
+    /// The planner is not to be trusted with it: see `pattern::seek`.
     #[test]
     fn statements_that_find_relationships_seek_them() {
         let end = |label: &str| config::NodePattern {

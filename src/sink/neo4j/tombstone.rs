@@ -55,15 +55,19 @@ impl Many {
 }
 
 /// The rows of a transaction, each by its `_key` with its place and version.
-pub(super) struct Rows {
+pub(super) struct Rows<'a> {
     by_key: HashMap<String, (usize, i64)>,
     /// The lowest version.
     least: i64,
+    many: &'a Many,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// Rows, each with place, `_key` and version.
-    pub(super) fn new<'a>(rows: impl Iterator<Item = (usize, &'a str, i64)>) -> Self {
+    pub(super) fn new<'r>(
+        rows: impl Iterator<Item = (usize, &'r str, i64)>,
+        many: &'a Many,
+    ) -> Self {
         let mut least = i64::MAX;
         let by_key = rows.map(|(item, key, version)| {
             least = least.min(version);
@@ -72,19 +76,16 @@ impl Rows {
         Self {
             by_key: by_key.collect(),
             least,
+            many,
         }
     }
 
     /// The places of those rows that were deleted at a higher version.
-    pub(super) async fn overruled(
-        &self,
-        tx: &mut Transaction,
-        many: &Many,
-    ) -> Result<HashSet<usize>, Failure> {
-        if !many.were_found() {
+    pub(super) async fn overruled(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
+        if !self.many.were_found() {
             match self.among_newer(tx).await? {
                 Some(overruled) => return Ok(overruled),
-                None => many.found(),
+                None => self.many.found(),
             }
         }
         self.one_by_one(tx).await

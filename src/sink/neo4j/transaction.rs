@@ -49,14 +49,14 @@ pub(super) async fn apply(
         deleted: Vec::new(),
     };
     work.lock_derived(batch).await?;
-    let rows = tombstone::Rows::new(batch.rows());
-    let overruled = work.leave_out_overruled(batch, &rows, many).await?;
+    let rows = tombstone::Rows::new(batch.rows(), many);
+    let overruled = work.leave_out_overruled(batch, &rows).await?;
     let incomplete = work.fill(batch).await?;
     work.upsert_nodes(batch).await?;
     let absent = work.write_relationships(batch).await?;
     work.delete_nodes(batch).await?;
     // Everything is locked: what was not deleted by now cannot be before the commit.
-    if !rows.overruled(work.tx, many).await?.is_subset(&overruled) {
+    if !rows.overruled(work.tx).await?.is_subset(&overruled) {
         return Err(Failure::Rival(
             "a rival deleted a row that was being written",
         ));
@@ -94,10 +94,9 @@ impl<'a> Work<'a> {
     async fn leave_out_overruled(
         &mut self,
         batch: &mut Batch,
-        rows: &tombstone::Rows,
-        many: &tombstone::Many,
+        rows: &tombstone::Rows<'_>,
     ) -> Result<HashSet<usize>, Failure> {
-        let overruled = rows.overruled(self.tx, many).await?;
+        let overruled = rows.overruled(self.tx).await?;
         for &item in &overruled {
             self.outcomes[item] = Outcome::Stale;
         }

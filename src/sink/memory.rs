@@ -30,6 +30,8 @@ pub enum Fault {
     LoseReply(Outage),
     /// Every item of the attempt is answered so, nothing is applied.
     Items(Outage),
+    /// The first item of the attempt is answered so, the others are applied.
+    First(Outage),
     /// The attempt waits until the [`Gate`] opens, then works if the store is up.
     Hold(Gate),
 }
@@ -219,6 +221,12 @@ impl<M: Mutation> Memory<M> {
             }
             Fault::Fail(error) => Err(error),
             Fault::Items(outage) => Ok(vec![Outcome::Failed(outage); batch.len()]),
+            Fault::First(outage) => {
+                let others = batch.get(1..).unwrap_or_default();
+                let mut outcomes = self.apply(others, true);
+                outcomes.insert(0, Outcome::Failed(outage));
+                Ok(outcomes)
+            }
             Fault::LoseReply(outage) => {
                 self.apply(batch, false);
                 Err(SinkError::Outage(outage))

@@ -80,12 +80,15 @@ pub struct Wiring<P: Projector, S> {
 type Job<P> = Pin<Box<dyn Future<Output = Ending<P>> + Send>>;
 type Burial = Pin<Box<dyn Future<Output = Result<ReceiptId, Fatal>> + Send>>;
 
+/// Projections, each once.
+type Projections = SmallVec<[ProjectionId; 4]>;
+
 /// How a job under way ended.
 enum Ending<P: Projector> {
     Written {
         mutations: Vec<P::Mutation>,
         /// Theirs, each once.
-        projections: SmallVec<[ProjectionId; 4]>,
+        projections: Projections,
         /// What else was waiting with each mutation.
         rest: Vec<(Receipts, Place)>,
         attempted: Attempted,

@@ -151,6 +151,11 @@ impl Bench {
     }
 
     fn deliver(&mut self, partition: Partition, offset: i64, id: &str, ack: Ack) {
+        self.take(partition, offset, id, ack);
+        self.inlet.hand_over();
+    }
+
+    fn take(&mut self, partition: Partition, offset: i64, id: &str, ack: Ack) {
         let change = Change {
             table: partition.table,
             op: Op::Update,
@@ -162,7 +167,6 @@ impl Bench {
             committed_at_ms: 0,
         };
         assert!(self.inlet.take(&change, ack).is_none());
-        self.inlet.hand_over();
     }
 
     fn truncate(&mut self, offset: i64) {
@@ -336,6 +340,25 @@ async fn an_outage_lasts_while_a_write_that_may_show_its_end_is_under_way() {
     assert!(*bench.in_outage.borrow());
     gate.open();
     bench.until_outage(false).await;
+}
+
+#[tokio::test]
+async fn a_store_that_takes_some_of_a_batch_and_fails_others_is_in_an_outage() {
+    let mut bench = Bench::new();
+    let gate = Gate::default();
+    bench
+        .store
+        .script([Fault::First(outage()), Fault::Hold(gate.clone())]);
+    for (offset, id) in (0..).zip(["1", "2"]) {
+        let ack = bench.track(OTHER, offset);
+        bench.take(OTHER, offset, id, ack);
+    }
+    bench.inlet.hand_over();
+    bench.store.until_started(2).await;
+    assert!(*bench.in_outage.borrow());
+    gate.open();
+    bench.until_outage(false).await;
+    bench.until_done(OTHER, 2).await;
 }
 
 #[tokio::test]

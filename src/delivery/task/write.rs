@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::{Ending, SinkTask, TICK};
+use super::{Ending, Projections, SinkTask, TICK};
 use crate::change::ProjectionId;
 use crate::delivery::attempt::{Attempted, Owners, admits, attempt};
 use crate::delivery::buffer::Waiting;
@@ -56,7 +55,10 @@ where
         let fence = Arc::clone(&self.wiring.fence);
         let name = self.wiring.name.clone();
         self.writes += 1;
-        let projections = distinct(batch.iter().map(|it| it.mutation.projection()));
+        let mut projections = Projections::new();
+        for waiting in &batch {
+            add(&mut projections, waiting.mutation.projection());
+        }
         for &projection in &projections {
             *self.under_way.entry(projection).or_default() += 1;
         }
@@ -177,15 +179,18 @@ where
         let now = Instant::now();
         let mut retried: Vec<(Outage, u64)> = Vec::new();
         let mut again = Vec::new();
+        let (mut taken, mut failed) = (Projections::new(), Projections::new());
         for (waiting, outcome) in batch.zip(outcomes) {
             let projection = waiting.mutation.projection();
+            match &outcome {
+                Some(Outcome::Failed(_)) => add(&mut failed, projection),
+                Some(_) => add(&mut taken, projection),
+                None => {}
+            }
             match outcome {
                 Some(Outcome::Written) => self.written(waiting, Ended::Written, second, now),
                 Some(Outcome::Stale) => self.written(waiting, Ended::Stale, second, now),
-                Some(Outcome::Rejected(rejection)) => {
-                    self.recovered(projection, now);
-                    self.rejected(waiting, rejection);
-                }
+                Some(Outcome::Rejected(rejection)) => self.rejected(waiting, rejection),
                 Some(Outcome::Failed(outage)) => {
                     self.held_back(projection, &outage, now);
                     match retried
@@ -211,6 +216,10 @@ where
         for (outage, count) in retried {
             self.wiring.observer.retried(&outage, count);
         }
+        // What it takes of a batch beside failures is no end of them.
+        for projection in taken.into_iter().filter(|it| !failed.contains(it)) {
+            self.recovered(projection, now);
+        }
     }
 
     pub(super) fn written(
@@ -220,9 +229,8 @@ where
         second: bool,
         now: Instant,
     ) {
-        let projection = waiting.mutation.projection();
-        self.recovered(projection, now);
         if !second {
+            let projection = waiting.mutation.projection();
             self.wiring.observer.ended(projection, ended, 1);
             self.buffer.landed(waiting.place);
             for &receipt in &waiting.receipts {
@@ -252,13 +260,9 @@ where
     }
 }
 
-/// These projections, each once.
-fn distinct(all: impl Iterator<Item = ProjectionId>) -> SmallVec<[ProjectionId; 4]> {
-    let mut projections = SmallVec::new();
-    for projection in all {
-        if !projections.contains(&projection) {
-            projections.push(projection);
-        }
+/// Adds a projection if it is not there.
+fn add(projections: &mut Projections, projection: ProjectionId) {
+    if !projections.contains(&projection) {
+        projections.push(projection);
     }
-    projections
 }

@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 
-use neo4rs::{BoltMap, BoltNull, BoltType};
+use neo4rs::{BoltNull, BoltType};
 
 use super::fill::Hole;
 use super::node::NodeRow;
+use super::properties::Properties;
 use super::relationship::RelationshipRow;
 use super::targets::Targets;
 use super::value::{list_of, property};
 use crate::change::ProjectionId;
-use crate::projector::graph::{Action, Fill, GraphMutation, Json, Properties};
+use crate::projector::graph::{Action, Fill, GraphMutation, Json};
 use crate::projector::{Mutation, graph};
 use crate::sink::{Outcome, Rejection};
 
@@ -107,20 +108,19 @@ impl Batch {
         };
         match &mutation.action {
             Action::UpsertNode { key, properties } => {
-                let names = &targets.node(id).properties;
-                let row = place.node(key, known(names, properties)?)?;
+                let row = place.node(key, sent(properties)?)?;
                 let rows = self.nodes.entry(id).or_default();
                 if let Some(fill) = &properties.fill {
                     let old = fill.from.as_ref().map(|old| convert(&old.node));
                     // A list of nothing: every part of the key is null, which no node has.
                     let old = list_of(old.transpose()?.unwrap_or_default());
                     let ends = (list_of(row.key.clone()), old);
-                    rows.holes.push(hole(item, names, properties, fill, ends));
+                    rows.holes.push(hole(item, fill, ends));
                 }
                 rows.upserts.push(row);
             }
             Action::DeleteNode { key } => {
-                let row = place.node(key, BoltMap::default())?;
+                let row = place.node(key, Properties::default())?;
                 self.nodes.entry(id).or_default().deletes.push(row);
             }
             Action::UpsertRelationship {
@@ -128,9 +128,8 @@ impl Batch {
                 end,
                 properties,
             } => {
-                let names = &targets.relationship(id).properties;
                 let ends = (convert(start)?, convert(end)?);
-                let row = place.relationship(Some(ends), known(names, properties)?);
+                let row = place.relationship(Some(ends), sent(properties)?);
                 let rows = self.relationships.entry(id).or_default();
                 if let Some(fill) = &properties.fill {
                     let old = fill.from.as_ref();
@@ -138,12 +137,12 @@ impl Batch {
                         place.entity(&old.row).into()
                     });
                     let ends = (row.key.as_str().into(), old);
-                    rows.holes.push(hole(item, names, properties, fill, ends));
+                    rows.holes.push(hole(item, fill, ends));
                 }
                 rows.rows.push(row);
             }
             Action::DeleteRelationship => {
-                let row = place.relationship(None, BoltMap::default());
+                let row = place.relationship(None, Properties::default());
                 self.relationships.entry(id).or_default().rows.push(row);
             }
         }
@@ -166,7 +165,7 @@ impl Place<'_> {
         format!("{}{row}", self.name)
     }
 
-    fn node(&self, key: &graph::Values, properties: BoltMap) -> Result<NodeRow, Unusable> {
+    fn node(&self, key: &graph::Values, properties: Properties) -> Result<NodeRow, Unusable> {
         Ok(NodeRow {
             item: self.item,
             tombstone: self.entity(self.row),
@@ -179,7 +178,7 @@ impl Place<'_> {
     fn relationship(
         &self,
         ends: Option<(Vec<BoltType>, Vec<BoltType>)>,
-        properties: BoltMap,
+        properties: Properties,
     ) -> RelationshipRow {
         RelationshipRow {
             item: self.item,
@@ -196,31 +195,13 @@ fn convert(values: &graph::Values) -> Result<Vec<BoltType>, Unusable> {
     values.iter().map(value).collect()
 }
 
-/// The properties that were sent; null removes one.
-fn known(names: &[String], properties: &Properties) -> Result<BoltMap, Unusable> {
-    let mut known = BoltMap::with_capacity(names.len() + 2);
-    for (name, json) in names.iter().zip(&properties.values) {
-        if let Some(json) = json {
-            known.put(name.as_str().into(), property(json).ok_or(Unusable)?);
-        }
-    }
-    Ok(known)
+fn sent(properties: &graph::Properties) -> Result<Properties, Unusable> {
+    Properties::new(&properties.values).ok_or(Unusable)
 }
 
-fn hole(
-    item: usize,
-    names: &[String],
-    properties: &Properties,
-    fill: &Fill,
-    (own, old): (BoltType, BoltType),
-) -> Hole {
-    let missing = names.iter().zip(&properties.values);
+fn hole(item: usize, fill: &Fill, (own, old): (BoltType, BoltType)) -> Hole {
     Hole {
         item,
-        missing: missing
-            .filter(|(_, json)| json.is_none())
-            .map(|(name, _)| name.clone())
-            .collect(),
         since: fill.since.get(),
         own,
         old,

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use neo4rs::{BoltMap, BoltNull, BoltType};
+use neo4rs::BoltType;
 
 use super::client::{Transaction, column};
 use super::error::Failure;
@@ -18,8 +18,6 @@ use super::value::list_of;
 pub(super) struct Hole {
     /// The place in the batch.
     pub(super) item: usize,
-    /// The names of the properties that were not sent.
-    pub(super) missing: Vec<String>,
     /// What the store holds is of this row from this version on.
     pub(super) since: i64,
     /// What names the entity itself: a node's key values, a relationship's `_key`.
@@ -35,8 +33,8 @@ pub(super) fn of_nodes(pattern: &KeyPattern) -> String {
          OPTIONAL MATCH {own} WHERE n._v >= r[1] \
          OPTIONAL MATCH {old} \
          RETURN r[0] AS item, properties(n) AS own, properties(o) AS old",
-        own = pattern.node("n", "r[2]"),
-        old = pattern.node("o", "r[3]"),
+        own = pattern.node("n", "r[2]", 0),
+        old = pattern.node("o", "r[3]", 0),
     )
 }
 
@@ -52,9 +50,9 @@ pub(super) fn of_relationships(kind: &str) -> String {
     )
 }
 
-/// The values found, by place in the batch.
+/// The values found, by place in the batch and name: for each hole, if only none.
 pub(super) struct Found {
-    pub(super) values: HashMap<usize, BoltMap>,
+    pub(super) values: HashMap<usize, HashMap<String, BoltType>>,
     /// How many rows stay without some value.
     pub(super) incomplete: u64,
 }
@@ -89,13 +87,7 @@ pub(super) async fn read(
     for hole in holes {
         let held = held.remove(&hole.item).flatten();
         found.incomplete += u64::from(held.is_none());
-        let mut held = held.unwrap_or_default();
-        let mut values = BoltMap::default();
-        for name in &hole.missing {
-            let value = held.remove(name).unwrap_or(BoltType::Null(BoltNull));
-            values.put(name.as_str().into(), value);
-        }
-        found.values.insert(hole.item, values);
+        found.values.insert(hole.item, held.unwrap_or_default());
     }
     Ok(found)
 }

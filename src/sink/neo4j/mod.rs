@@ -16,6 +16,7 @@ mod nagle;
 mod node;
 mod older;
 mod pattern;
+mod properties;
 mod relationship;
 mod schema;
 mod stub;

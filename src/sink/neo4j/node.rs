@@ -1,17 +1,18 @@
 //! Nodes: one for each row of a projection's table.
 //!
-//! An upsert merges the node, write-locks it, and takes the row only if the node has no higher
-//! `_v`. A delete does the same, turns the node into a stub, and leaves it to the sweep
-//! ([`super::stub`]), which knows whether something holds it. Rows that a tombstone overrules do
-//! not come here. The surprising fact: `SET` on a node that a rival deletes meanwhile does nothing
+//! An upsert merges the node, write-locks it if it was there already, and takes the row only if the
+//! node has no higher `_v`. A delete does the same, turns the node into a stub, and leaves it to the
+//! sweep ([`super::stub`]), which knows whether something holds it. Rows that a tombstone overrules
+//! do not come here. The surprising fact: `SET` on a node that a rival deletes meanwhile does nothing
 //! and raises nothing, so the statement looks for nodes it lost: they have not even a key.
 
-use neo4rs::{BoltMap, BoltNull, BoltType};
+use neo4rs::{BoltMap, BoltType};
 
 use super::Fate;
 use super::client::{Transaction, column};
 use super::error::Failure;
 use super::pattern::{KeyPattern, names};
+use super::properties::{Properties, Setting};
 use super::value::list_of;
 use crate::config;
 
@@ -21,7 +22,7 @@ pub(super) struct NodeTarget {
     pub(super) properties: Vec<String>,
     /// For each column of the table's key, in its order, its place in the merge key.
     pub(super) row: Vec<usize>,
-    upsert: String,
+    upsert: Setting,
     delete: String,
 }
 
@@ -36,19 +37,20 @@ pub(super) struct NodeRow {
     /// Its merge key.
     pub(super) key: Vec<BoltType>,
     /// What is set; on a delete nothing.
-    pub(super) properties: BoltMap,
+    pub(super) properties: Properties,
 }
 
 impl NodeTarget {
     pub(super) fn new(node: &config::NodePattern, key: &[String]) -> Self {
         let pattern = KeyPattern::new(node);
-        let merged = pattern.node("n", "r[2]");
-        // The lock is a write of nothing: it leaves no trace, and needs the property's name to be
-        // known to the database, which `prepare` sees to.
+        let properties = names(&node.properties);
+        let merged = pattern.node("n", "r", 2);
+        // A new node is locked by being new. The lock of another is a write of nothing: it leaves no
+        // trace, and needs the property's name to be known to the database, which `prepare` sees to.
         let guarded = format!(
             "UNWIND $rows AS r \
              MERGE {merged} \
-             SET n._lock = null \
+             ON MATCH SET n._lock = null \
              WITH n, r, n[$version] AS version \
              WITH n, r, CASE \
                WHEN version IS NULL AND keys(n) = [] THEN {lost} \
@@ -62,17 +64,18 @@ impl NodeTarget {
             "WITH r, fate WHERE fate <> {fresh} RETURN fate, collect(r[0]) AS items",
             fresh = Fate::FRESH
         );
+        let rest = 2 + pattern.key.len();
+        let write = |set: &str| {
+            format!(
+                "{guarded} FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | {set}) {answer}",
+                fresh = Fate::FRESH
+            )
+        };
+        let own = ["_v = r[1]", "_stub = null"];
         Self {
-            upsert: format!(
-                "{guarded} SET n += CASE fate WHEN {fresh} THEN r[3] ELSE {{}} END {answer}",
-                fresh = Fate::FRESH
-            ),
-            delete: format!(
-                "{guarded} FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | SET n = r[3]) \
-                 {answer}",
-                fresh = Fate::FRESH
-            ),
-            properties: names(&node.properties),
+            upsert: Setting::new("n", (&properties, rest), &own, write),
+            delete: write(&format!("SET n = r[{rest}]")),
+            properties,
             row: key
                 .iter()
                 .filter_map(|column| node.key.iter().position(|it| it.column == *column))
@@ -87,14 +90,20 @@ impl NodeTarget {
         tx: &mut Transaction,
         rows: Vec<NodeRow>,
     ) -> Result<Vec<usize>, Failure> {
+        // One statement for all, which keeps them in order.
+        let are_whole = rows.iter().all(|row| row.properties.are_whole());
         let parameters = rows.into_iter().map(|row| {
-            let mut properties = row.properties;
-            properties.put("_v".into(), row.version.into());
-            properties.put("_stub".into(), BoltType::Null(BoltNull));
-            parameter(row.item, row.version, row.key, properties)
+            let mut all = parameter(row.item, row.version, row.key);
+            if are_whole {
+                all.extend(row.properties.values());
+            } else {
+                all.push(BoltType::Map(row.properties.by_name(&self.properties)));
+            }
+            list_of(all)
         });
         let parameters = list_of(parameters.collect());
-        stale(&tx.rows(&self.upsert, vec![("rows", parameters)]).await?)
+        let statement = self.upsert.text(are_whole);
+        stale(&tx.rows(statement, vec![("rows", parameters)]).await?)
     }
 
     /// Turns the rows' nodes into stubs, made for the lock where they are missing; answers the
@@ -110,20 +119,20 @@ impl NodeTarget {
                 bare.put(name.as_str().into(), value.clone());
             }
             bare.put("_stub".into(), true.into());
-            parameter(row.item, row.version, row.key.clone(), bare)
+            let mut all = parameter(row.item, row.version, row.key.clone());
+            all.push(BoltType::Map(bare));
+            list_of(all)
         });
         let parameters = list_of(parameters.collect());
         stale(&tx.rows(&self.delete, vec![("rows", parameters)]).await?)
     }
 }
 
-fn parameter(item: usize, version: i64, key: Vec<BoltType>, properties: BoltMap) -> BoltType {
-    list_of(vec![
-        super::place(item),
-        version.into(),
-        list_of(key),
-        BoltType::Map(properties),
-    ])
+/// What a row's list begins with.
+fn parameter(item: usize, version: i64, key: Vec<BoltType>) -> Vec<BoltType> {
+    let mut all = vec![super::place(item), version.into()];
+    all.extend(key);
+    all
 }
 
 fn stale(answer: &[neo4rs::Row]) -> Result<Vec<usize>, Failure> {

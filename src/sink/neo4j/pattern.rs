@@ -3,8 +3,6 @@
 //! Labels, types and property names cannot be parameters, so they are quoted into the text once,
 //! at start; from then on the text of every statement is fixed and its plan is cached.
 
-use std::fmt::Write as _;
-
 use crate::config::{NodePattern, Property};
 
 /// The label of tombstones.
@@ -29,15 +27,18 @@ impl KeyPattern {
         }
     }
 
-    /// The node whose key values are the list that `values` is, such as ``(n:`User` {`id`: k[0]})``.
-    pub(super) fn node(&self, variable: &str, values: &str) -> String {
-        let mut text = format!("({variable}:{} {{", quoted(&self.label));
-        for (index, name) in self.key.iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(text, "{comma}{}: {values}[{index}]", quoted(name))
-                .expect("a String takes all text");
+    /// The node whose key values stand in the list `list` from `first` on, such as
+    /// ``(n:`User` {`id`: r[2]})``.
+    pub(super) fn node(&self, variable: &str, list: &str, first: usize) -> String {
+        let mut key = Vec::new();
+        for (name, place) in self.key.iter().zip(first..) {
+            key.push(format!("{}: {list}[{place}]", quoted(name)));
         }
-        text + "})"
+        format!(
+            "({variable}:{} {{{}}})",
+            quoted(&self.label),
+            key.join(", ")
+        )
     }
 
     /// The list of the node's key values, such as ``[n.`id`]``.
@@ -86,8 +87,8 @@ mod tests {
             key: vec!["a".into(), "b`".into()],
         };
         assert_eq!(
-            pattern.node("n", "k"),
-            "(n:`A``) DELETE (x` {`a`: k[0], `b```: k[1]})"
+            pattern.node("n", "k", 2),
+            "(n:`A``) DELETE (x` {`a`: k[2], `b```: k[3]})"
         );
         assert_eq!(pattern.values("n"), "[n.`a`, n.`b```]");
     }

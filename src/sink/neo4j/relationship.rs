@@ -13,6 +13,7 @@ use super::Fate;
 use super::client::{Transaction, column};
 use super::error::Failure;
 use super::pattern::{KeyPattern, TOMBSTONE, keyed, names, quoted};
+use super::properties::{Properties, Setting};
 use super::value::list_of;
 use crate::config;
 
@@ -23,11 +24,14 @@ pub(super) struct RelationshipTarget {
     pub(super) end: KeyPattern,
     pub(super) properties: Vec<String>,
     probe: String,
-    guard: String,
+    guard: Setting,
     detach: String,
-    create: String,
+    create: Setting,
     reserve: String,
 }
+
+/// Where the properties begin in a row's list.
+const PROPERTIES: usize = 5;
 
 /// A row's relationship as a statement takes it.
 #[derive(Debug)]
@@ -40,7 +44,7 @@ pub(super) struct RelationshipRow {
     /// The merge keys of its ends; `None` deletes it.
     pub(super) ends: Option<(Vec<BoltType>, Vec<BoltType>)>,
     /// What is set; on a delete nothing.
-    pub(super) properties: BoltMap,
+    pub(super) properties: Properties,
 }
 
 /// What the guard found out about the rows of a batch, by their places in it.
@@ -67,6 +71,11 @@ impl RelationshipTarget {
         let start = KeyPattern::new(&relationship.start);
         let end = KeyPattern::new(&relationship.end);
         let kind = quoted(&relationship.kind);
+        let properties = names(&relationship.properties);
+        let own = ["_key = r[1]", "_v = r[2]"];
+        let setting = |text: &dyn Fn(&str) -> String| {
+            Setting::new("x", (&properties, PROPERTIES), &own, text)
+        };
         let keyed = |a, b| keyed((a, "x", b), &relationship.kind, "r[1]");
         Self {
             probe: format!(
@@ -75,7 +84,7 @@ impl RelationshipTarget {
                  RETURN collect(r[0]) AS items",
                 found = keyed("", ""),
             ),
-            guard: guard(&keyed("a", "b"), &start, &end),
+            guard: setting(&|set| guard(&keyed("a", "b"), (&start, &end), set)),
             detach: format!(
                 "UNWIND $rows AS r \
                  MATCH {found} \
@@ -86,14 +95,16 @@ impl RelationshipTarget {
                 starts = start.values("a"),
                 ends = end.values("b"),
             ),
-            create: format!(
-                "UNWIND $rows AS r \
-                 MERGE {starts} ON CREATE SET a._stub = true \
-                 MERGE {ends} ON CREATE SET b._stub = true \
-                 CREATE (a)-[x:{kind}]->(b) SET x = r[5]",
-                starts = start.node("a", "r[3]"),
-                ends = end.node("b", "r[4]"),
-            ),
+            create: setting(&|set| {
+                format!(
+                    "UNWIND $rows AS r \
+                     MERGE {starts} ON CREATE SET a._stub = true \
+                     MERGE {ends} ON CREATE SET b._stub = true \
+                     CREATE (a)-[x:{kind}]->(b) {set}",
+                    starts = start.node("a", "r[3]", 0),
+                    ends = end.node("b", "r[4]", 0),
+                )
+            }),
             reserve: format!(
                 "UNWIND $rows AS r \
                  MATCH (t:{TOMBSTONE} {{_key: r[1]}}) \
@@ -101,7 +112,7 @@ impl RelationshipTarget {
                  DELETE x"
             ),
             kind: relationship.kind.clone(),
-            properties: names(&relationship.properties),
+            properties,
             start,
             end,
         }
@@ -130,10 +141,9 @@ impl RelationshipTarget {
         if known.is_empty() {
             return Ok(guarded);
         }
-        let parameters = known.into_iter().map(|row| parameter(row, row.stamped()));
-        let answer = tx
-            .rows(&self.guard, vec![("rows", list_of(parameters.collect()))])
-            .await?;
+        let none = HashMap::new();
+        let (statement, parameters) = self.setting(&self.guard, &known, &none);
+        let answer = tx.rows(statement, vec![("rows", parameters)]).await?;
         for row in &answer {
             let items: Vec<usize> = column(row, "items")?;
             match column::<i64>(row, "fate")? {
@@ -177,22 +187,32 @@ impl RelationshipTarget {
         rows: &[&RelationshipRow],
         detached: &HashMap<usize, Detached>,
     ) -> Result<(), Failure> {
+        let (statement, parameters) = self.setting(&self.create, rows, detached);
+        tx.run(statement, vec![("rows", parameters)]).await
+    }
+
+    /// The form of a statement that suits these rows, and the rows. What was detached of the same
+    /// place is carried over.
+    fn setting<'s>(
+        &self,
+        setting: &'s Setting,
+        rows: &[&RelationshipRow],
+        detached: &HashMap<usize, Detached>,
+    ) -> (&'s str, BoltType) {
+        // One statement for all, which keeps them in order.
+        let are_whole = detached.is_empty() && rows.iter().all(|row| row.properties.are_whole());
         let parameters = rows.iter().map(|row| {
-            let mut properties = row.stamped();
-            for (name, value) in detached
-                .get(&row.item)
-                .into_iter()
-                .flat_map(|it| &it.properties)
-            {
-                let name = name.as_str().into();
-                if !properties.value.contains_key(&name) {
-                    properties.put(name, value.clone());
-                }
+            let mut all = row.parameter();
+            if are_whole {
+                all.extend(row.properties.clone().values());
+            } else {
+                let properties = row.by_name(&self.properties, detached.get(&row.item));
+                all.push(BoltType::Map(properties));
             }
-            parameter(row, properties)
+            list_of(all)
         });
         let parameters = list_of(parameters.collect());
-        tx.run(&self.create, vec![("rows", parameters)]).await
+        (setting.text(are_whole), parameters)
     }
 
     /// Locks the `_key` of relationships that are not there, after their tombstones were written:
@@ -211,7 +231,7 @@ impl RelationshipTarget {
     }
 }
 
-fn guard(found: &str, start: &KeyPattern, end: &KeyPattern) -> String {
+fn guard(found: &str, (start, end): (&KeyPattern, &KeyPattern), set: &str) -> String {
     format!(
         "UNWIND $rows AS r \
          OPTIONAL MATCH {found} \
@@ -223,7 +243,7 @@ fn guard(found: &str, start: &KeyPattern, end: &KeyPattern) -> String {
            WHEN version > r[2] THEN {stale} \
            WHEN {starts} = r[3] AND {ends} = r[4] THEN {fresh} \
            ELSE {leaving} END AS fate \
-         SET x += CASE fate WHEN {fresh} THEN r[5] ELSE {{}} END \
+         FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | {set}) \
          WITH r, fate WHERE fate <> {fresh} \
          RETURN fate, collect(r[0]) AS items",
         lost = Fate::LOST,
@@ -237,27 +257,31 @@ fn guard(found: &str, start: &KeyPattern, end: &KeyPattern) -> String {
 }
 
 impl RelationshipRow {
-    /// The properties with `_key` and `_v`.
-    fn stamped(&self) -> BoltMap {
-        let mut properties = self.properties.clone();
-        properties.put("_key".into(), self.key.as_str().into());
-        properties.put("_v".into(), self.version.into());
+    /// What the row's list begins with.
+    fn parameter(&self) -> Vec<BoltType> {
+        let end = |values: Option<&Vec<BoltType>>| {
+            values.map_or(BoltType::Null(BoltNull), |values| list_of(values.clone()))
+        };
+        vec![
+            super::place(self.item),
+            self.key.as_str().into(),
+            self.version.into(),
+            end(self.ends.as_ref().map(|ends| &ends.0)),
+            end(self.ends.as_ref().map(|ends| &ends.1)),
+        ]
+    }
+
+    /// All that is set, with what a moved relationship carries over.
+    fn by_name(&self, names: &[String], detached: Option<&Detached>) -> BoltMap {
+        let mut properties = self.properties.clone().by_name(names);
+        for (name, value) in detached.into_iter().flat_map(|it| &it.properties) {
+            let name = name.as_str().into();
+            if !properties.value.contains_key(&name) {
+                properties.put(name, value.clone());
+            }
+        }
         properties
     }
-}
-
-fn parameter(row: &RelationshipRow, properties: BoltMap) -> BoltType {
-    let end = |values: Option<&Vec<BoltType>>| {
-        values.map_or(BoltType::Null(BoltNull), |values| list_of(values.clone()))
-    };
-    list_of(vec![
-        super::place(row.item),
-        row.key.as_str().into(),
-        row.version.into(),
-        end(row.ends.as_ref().map(|ends| &ends.0)),
-        end(row.ends.as_ref().map(|ends| &ends.1)),
-        BoltType::Map(properties),
-    ])
 }
 
 #[cfg(test)]
@@ -281,7 +305,8 @@ mod tests {
             end: end("Product"),
             when: None,
         });
-        for statement in [target.probe, target.guard, target.detach] {
+        let guards = [target.guard.whole, target.guard.by_name];
+        for statement in [target.probe, target.detach].into_iter().chain(guards) {
             let hint = "]->() USING INDEX SEEK x:`CONTAINS`(_key) ";
             let statement = statement.replace("(b)", "()");
             assert!(statement.contains(hint), "{statement}");

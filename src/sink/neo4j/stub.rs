@@ -47,6 +47,6 @@ fn statement(pattern: &KeyPattern) -> String {
          SET n._lock = null \
          WITH n WHERE n[$version] IS NULL AND n[$stub] = true AND COUNT {{ (n)--() }} = 0 \
          DELETE n",
-        node = pattern.node("n", "r"),
+        node = pattern.node("n", "r", 0),
     )
 }

@@ -95,21 +95,24 @@ impl<'a> Rows<'a> {
     async fn among_newer(&self, tx: &mut Transaction) -> Result<Option<HashSet<usize>>, Failure> {
         let statement = format!(
             "MATCH (t:{TOMBSTONE}) USING INDEX t:{TOMBSTONE}(_v) WHERE t._v > $least \
-             RETURN t._key AS key, t._v AS version LIMIT {FEW}"
+             WITH t LIMIT {FEW} RETURN collect([t._key, t._v]) AS newer"
         );
-        let newer = tx
+        let answer = tx
             .rows(&statement, vec![("least", self.least.into())])
             .await?;
-        if newer.len() == FEW {
-            return Ok(None);
-        }
         let mut overruled = HashSet::new();
-        for tombstone in &newer {
-            let row = self.by_key.get(&column::<String>(tombstone, "key")?);
-            if let Some(&(item, version)) = row
-                && column::<i64>(tombstone, "version")? > version
-            {
-                overruled.insert(item);
+        for row in &answer {
+            // One row of all costs the server half of what a row of each does.
+            let newer: Vec<(String, i64)> = column(row, "newer")?;
+            if newer.len() == FEW {
+                return Ok(None);
+            }
+            for (key, deleted_at) in newer {
+                if let Some(&(item, version)) = self.by_key.get(&key)
+                    && deleted_at > version
+                {
+                    overruled.insert(item);
+                }
             }
         }
         Ok(Some(overruled))
@@ -146,8 +149,7 @@ pub(super) async fn bury(tx: &mut Transaction, deleted: Vec<(String, i64)>) -> R
     // A rival's purge may take the node while this waits for its lock; `SET` would then be lost.
     let statement = format!(
         "UNWIND $rows AS r \
-         MERGE (t:{TOMBSTONE} {{_key: r[0]}}) ON CREATE SET t._v = -1 \
-         SET t._lock = null \
+         MERGE (t:{TOMBSTONE} {{_key: r[0]}}) ON CREATE SET t._v = -1 ON MATCH SET t._lock = null \
          WITH t, r, t[$version] AS before \
          SET t._v = CASE WHEN before > r[1] THEN before ELSE r[1] END, t._at = timestamp() \
          WITH before WHERE before IS NULL \

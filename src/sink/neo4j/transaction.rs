@@ -114,12 +114,14 @@ impl<'a> Work<'a> {
             .iter_mut()
             .filter(|(_, rows)| !rows.holes.is_empty())
         {
-            let statement = fill::of_nodes(&self.targets.node(*id).pattern);
+            let target = self.targets.node(*id);
+            let statement = fill::of_nodes(&target.pattern);
             let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
             incomplete.insert(*id, found.incomplete);
             for row in &mut rows.upserts {
-                let values = found.values.remove(&row.item).unwrap_or_default();
-                row.properties.value.extend(values.value);
+                if let Some(held) = found.values.remove(&row.item) {
+                    row.properties.fill(&target.properties, held);
+                }
             }
         }
         for (id, rows) in batch
@@ -127,12 +129,14 @@ impl<'a> Work<'a> {
             .iter_mut()
             .filter(|(_, rows)| !rows.holes.is_empty())
         {
-            let statement = fill::of_relationships(&self.targets.relationship(*id).kind);
+            let target = self.targets.relationship(*id);
+            let statement = fill::of_relationships(&target.kind);
             let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
             incomplete.insert(*id, found.incomplete);
             for row in &mut rows.rows {
-                let values = found.values.remove(&row.item).unwrap_or_default();
-                row.properties.value.extend(values.value);
+                if let Some(held) = found.values.remove(&row.item) {
+                    row.properties.fill(&target.properties, held);
+                }
             }
         }
         Ok(incomplete)

@@ -92,6 +92,34 @@ pub(crate) async fn in_turns(
     all
 }
 
+/// Runs of a warm-up at most.
+const WARM_UPS: usize = 6;
+
+/// Has the contestants run in turns, uncounted, until none is faster by a tenth than it has been:
+/// the server's virtual machine compiles what is new to it. What goes wrong here goes wrong in the
+/// runs that count as well, and is said there.
+pub(crate) async fn warm_up(
+    scenario: &str,
+    contestants: &[Contestant],
+    run: impl AsyncFn(Contestant) -> Result<Run>,
+) {
+    let scenario = format!("{scenario}, not counted");
+    let mut best = vec![f64::INFINITY; contestants.len()];
+    for _ in 0..WARM_UPS {
+        let all = in_turns(&scenario, contestants, 1, &run).await;
+        let mut is_warm = true;
+        for (series, best) in all.iter().zip(&mut best) {
+            for run in &series.runs {
+                is_warm &= run.seconds > 0.9 * *best;
+                *best = best.min(run.seconds);
+            }
+        }
+        if is_warm {
+            return;
+        }
+    }
+}
+
 /// A measured figure: the median of its runs and how far they lie apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
@@ -140,6 +168,8 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use super::*;
 
     #[test]
@@ -149,6 +179,25 @@ mod tests {
         assert_eq!(spread.noise(), 100.0);
         assert_eq!(Spread::of([1.0, 2.0]).unwrap().median, 1.5);
         assert_eq!(Spread::of([]), None);
+    }
+
+    #[tokio::test]
+    async fn a_warm_up_ends_when_nobody_becomes_faster() {
+        let seconds = [(10.0, 9.0), (5.0, 8.5), (5.1, 8.4), (1.0, 1.0)];
+        let (first, second) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let contestants = [Contestant::Bare, Contestant::Program];
+        warm_up("a scenario", &contestants, async |who| {
+            let seconds = match who {
+                Contestant::Bare => seconds[first.fetch_add(1, Relaxed)].0,
+                _ => seconds[second.fetch_add(1, Relaxed)].1,
+            };
+            Ok(Run {
+                seconds,
+                ..Run::default()
+            })
+        })
+        .await;
+        assert_eq!((first.into_inner(), second.into_inner()), (3, 3));
     }
 
     #[tokio::test]

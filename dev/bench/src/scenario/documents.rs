@@ -8,7 +8,7 @@ use crate::config::{Pipeline, Sink};
 use crate::load::{Last, Load};
 use crate::program::{self, Launch};
 use crate::run::Run;
-use crate::series::{Contestant, Series, in_turns};
+use crate::series::{Contestant, Series, in_turns, warm_up};
 use crate::stores::bare;
 use crate::stores::elasticsearch::{BATCH, Found, INDEX, bodies};
 
@@ -43,21 +43,19 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
     ] {
         let load = bench.load(shape).await?;
         let writes = load.writes(BATCH);
-        // The first run on a fresh server would be slower than all others. What is wrong with it is
-        // wrong with the runs that count as well, and said there.
-        if all.is_empty() {
-            with_bare_client(bench, &load, &writes).await.ok();
-        }
-        let rounds = bench.sizes.rounds;
-        let series = in_turns(name, contestants, rounds, async |who| match who {
+        let once = async |who| match who {
             Bare => with_bare_client(bench, &load, &writes).await,
             Peer => match &peer {
                 Ok(python) => peer::run(bench, python, &load).await,
                 Err(error) => bail!("it cannot be installed: {error:#}"),
             },
             _ => with_program(bench, &load).await,
-        });
-        all.extend(series.await);
+        };
+        if all.is_empty() {
+            warm_up(name, &[Bare, Program], &once).await;
+        }
+        let rounds = bench.sizes.rounds;
+        all.extend(in_turns(name, contestants, rounds, &once).await);
     }
     Ok(all)
 }

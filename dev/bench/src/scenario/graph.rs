@@ -9,7 +9,7 @@ use crate::load::{Load, Shape};
 use crate::program::{self, Launch};
 use crate::rows::{Rows, Table};
 use crate::run::Run;
-use crate::series::{Contestant, Series, in_turns};
+use crate::series::{Contestant, Series, in_turns, warm_up};
 use crate::stores::bare;
 use crate::stores::neo4j::BATCH;
 
@@ -38,10 +38,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
             bench.database.compare(&load).await?;
             Ok(run)
         };
-        // The server plans and compiles a statement in the first tens of thousands of rows, the
-        // bare client's as the program's.
-        let warm_up = format!("{name}, not counted");
-        in_turns(&warm_up, &[Bare, Program], 1, &once).await;
+        warm_up(name, &[Bare, Program], &once).await;
         let series = in_turns(name, &[Bare, Program], bench.sizes.rounds, &once);
         all.extend(series.await);
     }
@@ -66,12 +63,12 @@ async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {
 impl Bench {
     /// Products for stores that take their time.
     pub(crate) fn few(&self) -> Shape {
-        Shape::products("bench-few", self.sizes.seed, self.sizes.events(80_000))
+        Shape::products("bench-few", self.sizes.seed, self.sizes.events(160_000))
     }
 
     /// Order items.
     fn items(&self) -> Shape {
-        let shape = Shape::products("bench-items", self.sizes.seed, self.sizes.events(80_000));
+        let shape = Shape::products("bench-items", self.sizes.seed, self.sizes.events(160_000));
         let rows = Rows {
             table: Table::Items,
             text: 500,

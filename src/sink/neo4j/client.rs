@@ -40,7 +40,18 @@ impl Client {
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> Result<Transaction, Failure> {
         let graph = self.graph()?;
-        let txn = graph.start_txn().await?;
+        // The driver waits for ever for a server that takes the connection and says nothing. Its
+        // future is left to its end all the same, and a transaction that begins after all is ended.
+        let mut begun = tokio::spawn(async move { graph.start_txn().await });
+        let Ok(txn) = tokio::time::timeout(ANSWER_WITHIN, &mut begun).await else {
+            tokio::spawn(async move {
+                if let Ok(Ok(txn)) = begun.await {
+                    Transaction { txn }.roll_back().await;
+                }
+            });
+            return Err(Failure::Driver(neo4rs::Error::ConnectionTimedOut));
+        };
+        let txn = txn.expect("the driver does not panic")?;
         // The pool may have made a connection for it, and does not tell.
         nagle::turn_off();
         Ok(Transaction { txn })
@@ -148,4 +159,29 @@ fn late(error: neo4rs::Error) -> Failure {
 pub(super) fn column<T: serde::de::DeserializeOwned>(row: &Row, name: &str) -> Result<T, Failure> {
     row.get(name)
         .map_err(|error| Failure::Driver(neo4rs::Error::DeserializationError(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Batch, Secret};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_takes_connections_and_says_nothing_is_not_waited_for_without_end() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Client::new(&config::Neo4j {
+            uri: format!("bolt://{}", silent.local_addr().unwrap()),
+            database: "neo4j".to_owned(),
+            username: "neo4j".to_owned(),
+            password: Secret::Env("PATH".to_owned()),
+            create_constraints: true,
+            batch: Batch {
+                max_items: 1,
+                max_bytes: 1,
+            },
+        });
+        let begun = tokio::time::timeout(2 * ANSWER_WITHIN, client.begin()).await;
+        let failure = begun.expect("it gives up").err().expect("nobody answered");
+        assert!(!failure.is_answer(), "{failure:?}");
+    }
 }

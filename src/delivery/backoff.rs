@@ -52,6 +52,14 @@ impl Backoff {
         !is_known
     }
 
+    /// The store took some of an answer in which others of the projection failed: it stays held, and
+    /// the waits begin anew, or those that it takes would wait ever longer for those that it does not.
+    pub fn progress(&mut self, projection: ProjectionId) {
+        if let Some(held) = self.held.get_mut(&projection) {
+            held.waits = waits();
+        }
+    }
+
     /// A write of the projection succeeded, or nothing waits to be written any more.
     pub fn over(&mut self, projection: ProjectionId, now: Instant) -> Option<Recovered> {
         self.held.remove(&projection).map(|held| Recovered {
@@ -100,4 +108,28 @@ fn waits() -> ExponentialBackoff {
         .with_jitter()
         .without_max_times()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_waits_grow_and_begin_anew_when_the_store_takes_something() {
+        let outage = Outage {
+            kind: OutageKind::Overloaded,
+            reason: "busy".to_owned(),
+        };
+        let projection = ProjectionId(0);
+        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+        let mut wait = |backoff: &mut Backoff| {
+            backoff.failed(projection, &outage, now);
+            let until = backoff.next(now).expect("it is held");
+            until - std::mem::replace(&mut now, until)
+        };
+        let longest = (0..8).map(|_| wait(&mut backoff)).max();
+        assert!(longest.is_some_and(|it| it >= LONGEST));
+        backoff.progress(projection);
+        assert!(wait(&mut backoff) <= 2 * FIRST);
+    }
 }

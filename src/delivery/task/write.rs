@@ -216,9 +216,12 @@ where
         for (outage, count) in retried {
             self.wiring.observer.retried(&outage, count);
         }
-        // What it takes of a batch beside failures is no end of them.
-        for projection in taken.into_iter().filter(|it| !failed.contains(it)) {
-            self.recovered(projection, now);
+        for projection in taken {
+            if failed.contains(&projection) {
+                self.backoff.progress(projection);
+            } else {
+                self.recovered(projection, now);
+            }
         }
     }
 

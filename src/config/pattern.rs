@@ -82,7 +82,7 @@ impl Parser {
     fn node(&mut self) -> Result<NodePattern, PatternError> {
         self.expect("(")?;
         self.expect(":")?;
-        let label = self.name("a label")?;
+        let label = self.identifier("a label")?;
         let (mut key, mut properties) = (Vec::new(), Vec::new());
         for (is_key, property) in self.properties()? {
             if is_key {
@@ -116,7 +116,7 @@ impl Parser {
         }
         self.expect("-[")?;
         self.expect(":")?;
-        let kind = self.name("a relationship type")?;
+        let kind = self.identifier("a relationship type")?;
         let from = self.at;
         let properties = self.properties()?;
         if properties.iter().any(|(is_key, _)| *is_key) {
@@ -152,7 +152,7 @@ impl Parser {
             self.skip_white_space();
             let from = self.at;
             let is_key = self.accept("!");
-            let name = self.name("a property")?;
+            let name = self.identifier("a property")?;
             let column = if self.accept(":") {
                 self.name("a column")?
             } else {
@@ -172,6 +172,18 @@ impl Parser {
         }
         self.expect("}")?;
         Ok(properties)
+    }
+
+    /// A name that will stand in a query's text, where Cypher takes `\u0041` for a letter, between
+    /// back quotes as well.
+    fn identifier(&mut self, what: &str) -> Result<String, PatternError> {
+        self.skip_white_space();
+        let from = self.at;
+        let name = self.name(what)?;
+        if name.contains('\\') {
+            return Err(self.error_since(from, format!("expected {what} without a backslash")));
+        }
+        Ok(name)
     }
 
     fn name(&mut self, what: &str) -> Result<String, PatternError> {
@@ -332,6 +344,10 @@ mod tests {
         assert_eq!(
             at(node("(:User")),
             (6, "expected `)`, found the end".into())
+        );
+        assert_eq!(
+            at(node(r"(:User {`\u0041`: `a\b`})")),
+            (8, "expected a property without a backslash".into())
         );
         assert_eq!(at(node("(:User) x")), (8, "expected nothing more".into()));
         let error = relationship("(:A {!id})<-[:T]-(:B {!id})").unwrap_err();

@@ -114,7 +114,7 @@ pub(crate) async fn warm_up(
                 *best = best.min(run.seconds);
             }
         }
-        if is_warm {
+        if is_warm || all.iter().any(|it| it.failed.is_some()) {
             return;
         }
     }

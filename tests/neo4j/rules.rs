@@ -137,7 +137,7 @@ async fn a_changed_foreign_key_moves_the_relationship_and_a_null_removes_it() {
 }
 
 #[tokio::test]
-async fn a_moved_relationship_carries_over_what_was_not_sent() {
+async fn a_moved_relationship_carries_over_what_was_not_sent_and_what_others_set() {
     let world = World::new().await;
     let sink = world.sink(&settings());
     let row = |order_id, quantity, note| {
@@ -154,17 +154,41 @@ async fn a_moved_relationship_carries_over_what_was_not_sent() {
     world
         .write(&sink, &[at(1, &row("1", "3", "\"large\""))])
         .await;
+    world
+        .run("MATCH ()-[x:P_CONTAINS]->() SET x.score = 7")
+        .await;
     world.write(&sink, &[at(2, &row("5", "4", "?"))]).await;
+    world
+        .write(&sink, &[at(3, &row("6", "4", "\"large\""))])
+        .await;
+    // It has the version of the row that moved it.
+    let older = world.write(&sink, &[at(2, &row("5", "9", "null"))]).await;
+    assert_eq!(older[0], Outcome::Stale);
     let snapshot = world.snapshot().await;
-    let moved = &snapshot.relationships[&("CONTAINS".into(), "5".into(), "2".into())][0];
+    let moved = &snapshot.relationships[&("CONTAINS".into(), "6".into(), "2".into())][0];
     assert_eq!(
-        (&moved["quantity"], &moved["note"]),
-        (&4.into(), &"large".into())
+        (&moved["quantity"], &moved["note"], &moved["score"]),
+        (&4.into(), &"large".into(), &7.into())
     );
     assert_eq!(
         drawn(&snapshot),
-        ["Order 5 (stub)", "Product 2 (stub)", "5 -CONTAINS-> 2"]
+        ["Order 6 (stub)", "Product 2 (stub)", "6 -CONTAINS-> 2"]
     );
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_node_with_a_key_of_two_columns_and_nothing_else_comes_and_goes_with_its_row() {
+    let world = World::of_items().await;
+    let sink = world.sink(&settings());
+    let items = [item(1, "1", "2"), item(2, "1", "3"), item(3, "2", "1")];
+    world.write(&sink, &items).await;
+    assert_eq!(world.items().await, [(1, 2), (1, 3), (2, 1)]);
+    let key = [("order_id", "1"), ("product_id", "2")];
+    let changes = [deleted(4, ITEMS, &key), item(5, "2", "1")];
+    world.write(&sink, &changes).await;
+    world.write(&sink, &[item(1, "1", "2")]).await;
+    assert_eq!(world.items().await, [(1, 3), (2, 1)]);
     world.clean_up().await;
 }
 

@@ -70,6 +70,16 @@ pub(super) fn properties(names: &[&str]) -> Vec<Property> {
 impl World {
     /// The shop's projections, prepared and empty.
     pub(super) async fn new() -> Self {
+        Self::of(shop).await
+    }
+
+    /// A node for each item and nothing else, prepared and empty.
+    pub(super) async fn of_items() -> Self {
+        Self::of(items).await
+    }
+
+    /// These projections, whose names begin with the prefix, prepared and empty.
+    async fn of(projections: fn(&str) -> Vec<(String, ProjectionKind)>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("T{}x{count}_", std::process::id());
@@ -79,7 +89,7 @@ impl World {
             stack("NEO4J_PASSWORD"),
         );
         let mut world = Self {
-            projections: shop(&prefix),
+            projections: projections(&prefix),
             projectors: Vec::new(),
             graph: graph.unwrap(),
             prefix,
@@ -202,6 +212,18 @@ impl World {
         snapshot
     }
 
+    /// Order and product of the nodes of items.
+    pub(super) async fn items(&self) -> Vec<(i64, i64)> {
+        let text = format!(
+            "MATCH (n:`{}Item`) WHERE n._stub IS NULL AND n._v > 0 \
+             RETURN n.order_id AS a, n.product_id AS b ORDER BY a, b",
+            self.prefix
+        );
+        let rows = self.rows(query(&text)).await;
+        let pair = |row: &neo4rs::Row| (row.get("a").unwrap(), row.get("b").unwrap());
+        rows.iter().map(pair).collect()
+    }
+
     /// Removes all traces; a test that failed leaves them to be looked at.
     pub(super) async fn clean_up(self) {
         self.run("MATCH (n) WHERE any(l IN labels(n) WHERE l STARTS WITH 'P_') DETACH DELETE n")
@@ -302,21 +324,8 @@ fn shop(prefix: &str) -> Vec<(String, ProjectionKind)> {
             when: None,
         })
     };
-    let step = |from: &str, kind: &str, to: &str| Step {
-        from: label(from),
-        kind: label(kind),
-        to: label(to),
-    };
     let [placed, contains, knows] = ends(prefix);
-    let derived = ProjectionKind::Derived(Derived {
-        start: label("User"),
-        kind: label("PURCHASED"),
-        end: label("Product"),
-        path: vec![
-            step("User", "PLACED", "Order"),
-            step("Order", "CONTAINS", "Product"),
-        ],
-    });
+    let derived = purchased(prefix);
     let all = [
         ("user-node", node(USERS, "User", &["name", "bio"])),
         (
@@ -335,6 +344,39 @@ fn shop(prefix: &str) -> Vec<(String, ProjectionKind)> {
     all.into_iter()
         .map(|(name, kind)| (label(name), kind))
         .collect()
+}
+
+/// Nodes whose key is two columns, and which have no property besides.
+fn items(prefix: &str) -> Vec<(String, ProjectionKind)> {
+    let node = ProjectionKind::Node(Node {
+        from: ITEMS,
+        node: NodePattern {
+            label: format!("{prefix}Item"),
+            key: properties(&["order_id", "product_id"]),
+            properties: Vec::new(),
+        },
+        when: None,
+    });
+    vec![(format!("{prefix}item-node"), node)]
+}
+
+/// Who bought which product.
+fn purchased(prefix: &str) -> ProjectionKind {
+    let label = |name: &str| format!("{prefix}{name}");
+    let step = |from: &str, kind: &str, to: &str| Step {
+        from: label(from),
+        kind: label(kind),
+        to: label(to),
+    };
+    ProjectionKind::Derived(Derived {
+        start: label("User"),
+        kind: label("PURCHASED"),
+        end: label("Product"),
+        path: vec![
+            step("User", "PLACED", "Order"),
+            step("Order", "CONTAINS", "Product"),
+        ],
+    })
 }
 
 /// The ends of the shop's relationships: PLACED, CONTAINS, KNOWS.

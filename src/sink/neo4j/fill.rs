@@ -50,7 +50,7 @@ pub(super) fn of_relationships(kind: &str) -> String {
     )
 }
 
-/// The values found, by place in the batch and name: for each hole, if only none.
+/// The values found, by place in the batch and by name; for a hole there may be none.
 pub(super) struct Found {
     pub(super) values: HashMap<usize, HashMap<String, BoltType>>,
     /// How many rows stay without some value.

@@ -1,9 +1,9 @@
 //! The properties of a row, as the statements take them.
 //!
 //! A row that has a value for each goes as a flat list, whose places the statement's text names: a
-//! map that each row brings along costs the server a quarter more for a node. Rows that came
-//! without some column (D5) bring one all the same, or each choice of columns would be a statement
-//! with a plan of its own.
+//! map that each row brings along costs the server a fifth more for a node. Where some row came
+//! without some column (D5) all rows of the statement bring a map, or each choice of columns would
+//! be a statement with a plan of its own.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::projector::graph::Json;
 pub(super) struct Setting {
     /// For rows each of which has a value for each.
     pub(super) whole: String,
-    /// For rows some of which bring a map.
+    /// For rows that bring a map each, because some have not.
     pub(super) by_name: String,
 }
 
@@ -92,5 +92,21 @@ impl Properties {
             }
         }
         map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_set_by_place_or_by_name_and_cannot_break_out_of_their_quotes() {
+        let names = ["a".to_owned(), "b` = 1 //".to_owned()];
+        let setting = Setting::new("n", (&names, 3), &["_v = r[1]"], |set| format!("({set})"));
+        assert_eq!(
+            setting.text(true),
+            "(SET n.`a` = r[3], n.`b`` = 1 //` = r[4], n._v = r[1])"
+        );
+        assert_eq!(setting.text(false), "(SET n += r[3], n._v = r[1])");
     }
 }

@@ -33,6 +33,9 @@ pub(super) struct RelationshipTarget {
 /// Where the properties begin in a row's list.
 const PROPERTIES: usize = 5;
 
+/// The properties that are the program's own: of a relationship that moves they are new.
+const OWN: [&str; 2] = ["_key", "_v"];
+
 /// A row's relationship as a statement takes it.
 #[derive(Debug)]
 pub(super) struct RelationshipRow {
@@ -73,9 +76,6 @@ impl RelationshipTarget {
         let kind = quoted(&relationship.kind);
         let properties = names(&relationship.properties);
         let own = ["_key = r[1]", "_v = r[2]"];
-        let setting = |text: &dyn Fn(&str) -> String| {
-            Setting::new("x", (&properties, PROPERTIES), &own, text)
-        };
         let keyed = |a, b| keyed((a, "x", b), &relationship.kind, "r[1]");
         Self {
             probe: format!(
@@ -84,7 +84,9 @@ impl RelationshipTarget {
                  RETURN collect(r[0]) AS items",
                 found = keyed("", ""),
             ),
-            guard: setting(&|set| guard(&keyed("a", "b"), (&start, &end), set)),
+            guard: Setting::new("x", (&properties, PROPERTIES), &["_v = r[2]"], |set| {
+                guard(&keyed("a", "b"), (&start, &end), set)
+            }),
             detach: format!(
                 "UNWIND $rows AS r \
                  MATCH {found} \
@@ -95,7 +97,7 @@ impl RelationshipTarget {
                 starts = start.values("a"),
                 ends = end.values("b"),
             ),
-            create: setting(&|set| {
+            create: Setting::new("x", (&properties, PROPERTIES), &own, |set| {
                 format!(
                     "UNWIND $rows AS r \
                      MERGE {starts} ON CREATE SET a._stub = true \
@@ -142,7 +144,7 @@ impl RelationshipTarget {
             return Ok(guarded);
         }
         let none = HashMap::new();
-        let (statement, parameters) = self.setting(&self.guard, &known, &none);
+        let (statement, parameters) = self.in_form(&self.guard, &known, &none);
         let answer = tx.rows(statement, vec![("rows", parameters)]).await?;
         for row in &answer {
             let items: Vec<usize> = column(row, "items")?;
@@ -169,8 +171,10 @@ impl RelationshipTarget {
             .rows(&self.detach, vec![("rows", list_of(keys.collect()))])
             .await?;
         let detached = answer.iter().map(|row| {
+            let mut properties: HashMap<String, BoltType> = column(row, "properties")?;
+            properties.retain(|name, _| !OWN.contains(&name.as_str()));
             let one = Detached {
-                properties: column(row, "properties")?,
+                properties,
                 start: column(row, "start")?,
                 end: column(row, "end")?,
             };
@@ -179,28 +183,30 @@ impl RelationshipTarget {
         detached.collect()
     }
 
-    /// Creates relationships, and stubs where an end is missing. What was detached of the same
-    /// place is carried over.
+    /// Creates relationships, and stubs where an end is missing.
     pub(super) async fn create(
         &self,
         tx: &mut Transaction,
         rows: &[&RelationshipRow],
         detached: &HashMap<usize, Detached>,
     ) -> Result<(), Failure> {
-        let (statement, parameters) = self.setting(&self.create, rows, detached);
+        let (statement, parameters) = self.in_form(&self.create, rows, detached);
         tx.run(statement, vec![("rows", parameters)]).await
     }
 
     /// The form of a statement that suits these rows, and the rows. What was detached of the same
     /// place is carried over.
-    fn setting<'s>(
+    fn in_form<'s>(
         &self,
         setting: &'s Setting,
         rows: &[&RelationshipRow],
         detached: &HashMap<usize, Detached>,
     ) -> (&'s str, BoltType) {
         // One statement for all, which keeps them in order.
-        let are_whole = detached.is_empty() && rows.iter().all(|row| row.properties.are_whole());
+        let is_whole = |row: &&RelationshipRow| {
+            row.properties.are_whole() && !detached.contains_key(&row.item)
+        };
+        let are_whole = rows.iter().all(is_whole);
         let parameters = rows.iter().map(|row| {
             let mut all = row.parameter();
             if are_whole {

@@ -7,7 +7,9 @@
 use super::error::{DecodeError, Part};
 use super::fields::Columns;
 use super::shapes::Known;
-use crate::json::{Malformed, Member, Members, Scanner, has_lone_surrogate, members, syntax_error};
+use crate::json::{
+    Malformed, Member, Members, Scanner, Stencil, has_lone_surrogate, members, syntax_error,
+};
 
 /// The fields of a value that tell what it is. Raw JSON texts, unread.
 #[derive(Default)]
@@ -27,13 +29,16 @@ pub(super) struct Envelope<'a> {
 }
 
 /// `source`: where a change comes from. Raw JSON texts, unread.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Source<'a> {
     pub(super) schema: Option<&'a str>,
     pub(super) table: Option<&'a str>,
     pub(super) ts_ms: Option<&'a str>,
     pub(super) tx_id: Option<&'a str>,
 }
+
+/// The `source` of a table's last record, if the next one may be held against it.
+pub(super) type LastSource = Option<Stencil<4>>;
 
 members! {
     /// The fields of a change as Debezium orders them, and the others that take part in recognising a
@@ -93,6 +98,7 @@ impl<'a> Envelope<'a> {
         scanner: &mut Scanner<'a>,
         columns: &Known,
         trust_before: bool,
+        last_source: &mut LastSource,
     ) -> Result<Self, Problem> {
         let mut envelope = Self::default();
         let mut members = Members::<Field>::new();
@@ -109,7 +115,9 @@ impl<'a> Envelope<'a> {
                     envelope.before = Columns::read(scanner, columns)?;
                 }
                 Some(Field::After) => envelope.after = Columns::read(scanner, columns)?,
-                Some(Field::Source) => envelope.source = Source::read(scanner)?,
+                Some(Field::Source) => {
+                    envelope.source = Source::read(scanner, last_source)?;
+                }
                 Some(Field::Op) => envelope.op = Some(scanner.value()?),
                 Some(Field::Schema) => envelope.schema = Some(scanner.value()?),
                 Some(Field::Payload) => envelope.payload = Some(scanner.value()?),
@@ -140,14 +148,16 @@ impl<'a> Envelope<'a> {
 }
 
 /// Reads an envelope, which is `part` of the record's text, and whose rows are expected to have
-/// these columns. `before` is read only where it can be trusted (D4).
+/// these columns. `before` is read only where it can be trusted (D4). `last_source` is that of the
+/// table's last record.
 pub(super) fn envelope<'a>(
     (text, part): (&'a str, &str),
     columns: &Known,
     trust_before: bool,
+    last_source: &mut LastSource,
 ) -> Result<Envelope<'a>, DecodeError> {
     let mut scanner = Scanner::of_part(text, part);
-    let read = Envelope::read(&mut scanner, columns, trust_before);
+    let read = Envelope::read(&mut scanner, columns, trust_before, last_source);
     let read = read.and_then(|envelope| Ok(scanner.end().map(|()| envelope)?));
     read.map_err(|problem| match problem {
         Problem::Duplicate(field) => DecodeError::Duplicate {
@@ -182,22 +192,135 @@ impl From<Malformed> for Problem {
 }
 
 impl<'a> Source<'a> {
-    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Malformed> {
+    /// Mostly it is the last one with other digits, and needs no reading.
+    fn read(scanner: &mut Scanner<'a>, last: &mut LastSource) -> Result<Self, Malformed> {
+        let rest = scanner.rest();
+        if let Some((len, parts)) = last.as_ref().and_then(|last| last.fit(rest)) {
+            scanner.skip(len);
+            let [schema, table, ts_ms, tx_id] = parts;
+            return Ok(Self {
+                schema,
+                table,
+                ts_ms,
+                tx_id,
+            });
+        }
+        let mut varying = Vec::new();
+        let source = Self::scan(scanner, &mut varying)?;
+        let text = rest.strip_suffix(scanner.rest()).unwrap_or_default();
+        let parts = [source.schema, source.table, source.ts_ms, source.tx_id];
+        *last = Stencil::cut(text, &varying, parts);
+        Ok(source)
+    }
+
+    /// Reads it, and lists the values whose digits are others in each record.
+    fn scan(scanner: &mut Scanner<'a>, varying: &mut Vec<&'a str>) -> Result<Self, Malformed> {
         let mut source = Self::default();
         let mut members = Members::<SourceField>::new();
         let mut more = scanner.open()?;
         while more {
-            match members.name(scanner)? {
-                Some(SourceField::Schema) => source.schema = Some(scanner.value()?),
-                Some(SourceField::Table) => source.table = Some(scanner.value()?),
-                Some(SourceField::TsMs) => source.ts_ms = Some(scanner.value()?),
-                Some(SourceField::TxId) => source.tx_id = Some(scanner.value()?),
-                _ => {
-                    scanner.pass_value()?;
-                }
+            let field = members.name(scanner)?;
+            let value = scanner.value()?;
+            let is_number = value.starts_with(|it: char| it == '-' || it.is_ascii_digit());
+            if is_number || field == Some(SourceField::Sequence) {
+                varying.push(value);
+            }
+            match field {
+                Some(SourceField::Schema) => source.schema = Some(value),
+                Some(SourceField::Table) => source.table = Some(value),
+                Some(SourceField::TsMs) => source.ts_ms = Some(value),
+                Some(SourceField::TxId) => source.tx_id = Some(value),
+                _ => {}
             }
             more = scanner.another()?;
         }
         Ok(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An object of members that a source may have, and of some that it may not.
+    fn object() -> impl Strategy<Value = String> {
+        let name = proptest::sample::select(vec![
+            "ts_ms", "schema", "table", "txId", "sequence", "lsn", "a1", "a2",
+        ]);
+        let value = proptest::sample::select(vec![
+            "1",
+            "120",
+            "0",
+            "-1",
+            "1.05",
+            "1e5",
+            "null",
+            "\"a1\"",
+            "\"a2\"",
+            "\"\\u00312\"",
+            "\"[\\\"1\\\",\\\"22\\\"]\"",
+            "\"[null,\\\"3\\\"]\"",
+            "{\"a\":1}",
+            "01",
+            "\"x",
+            "",
+        ]);
+        let member = (name, value).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+        let members = proptest::collection::vec(member, 0..6);
+        members.prop_map(|members| format!("{{{}}}", members.join(",")))
+    }
+
+    /// The text with other digits, or without some, or with more.
+    fn with_digits(text: &str, digits: &[String]) -> String {
+        let mut digits = digits.iter();
+        let other = |it: char| match it.is_ascii_digit() {
+            true => digits.next().cloned().unwrap_or_else(|| it.to_string()),
+            false => it.to_string(),
+        };
+        text.chars().map(other).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8192))]
+
+        #[test]
+        fn a_source_says_the_same_whatever_the_last_one_was(
+            first in object(),
+            digits in proptest::collection::vec("[0-9]{0,2}", 0..8),
+            third in object(),
+        ) {
+            let second = with_digits(&first, &digits);
+            let mut last = None;
+            for text in [&first, &second, &third, &second] {
+                let text = format!("{text}}}");
+                let (mut fresh, mut quick) = (Scanner::new(&text), Scanner::new(&text));
+                let expected = Source::read(&mut fresh, &mut None);
+                let found = Source::read(&mut quick, &mut last);
+                prop_assert_eq!(&found, &expected);
+                if found.is_ok() {
+                    prop_assert_eq!(quick.rest(), fresh.rest());
+                    prop_assert_eq!(quick.escapes_units(), fresh.escapes_units());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_next_record_s_source_is_not_read_again() {
+        let source = |number: u32| {
+            format!(
+                r#"{{"version":"3.7.0.Final","ts_ms":17{number},"sequence":"[\"2{number}\",\"3{number}\"]","schema":"public","table":"items2","txId":{number}}}"#
+            )
+        };
+        let mut last = None;
+        let (first, second) = (source(95), source(1234));
+        Source::read(&mut Scanner::new(&first), &mut last).unwrap();
+        let found = last.as_ref().and_then(|last| last.fit(&second));
+        let parts = ["\"public\"", "\"items2\"", "171234", "1234"].map(Some);
+        assert_eq!(found, Some((second.len(), parts)));
+        let other = second.replace("items2", "items3");
+        assert_eq!(last.as_ref().and_then(|last| last.fit(&other)), None);
     }
 }

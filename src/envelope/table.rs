@@ -6,7 +6,7 @@ use super::error::{DecodeError, Part};
 use super::fields::Columns;
 use super::key::KeyReader;
 use super::moves::{KeyMoves, Seen};
-use super::parse::{Envelope, Field, envelope};
+use super::parse::{Envelope, Field, LastSource, envelope};
 use super::rows::Image;
 use super::schema::Schemas;
 use super::shapes::{Known, Shapes};
@@ -24,6 +24,7 @@ pub(super) struct Table {
     keys: KeyReader,
     shapes: Shapes,
     schemas: Schemas,
+    last_source: LastSource,
     /// Values of the record at hand in another form than it has them. Kept for its room.
     rewritten: String,
 }
@@ -57,6 +58,7 @@ impl Table {
             keys: KeyReader::new(&table.key),
             shapes: Shapes::new(table.json.clone()),
             schemas: Schemas::default(),
+            last_source: None,
             rewritten: String::new(),
         }
     }
@@ -159,7 +161,8 @@ impl Table {
 
     fn content(&mut self, text: &str) -> Result<Content, DecodeError> {
         let expected = Arc::clone(self.shapes.expected());
-        let parse = |part| envelope((text, part), &expected, self.full_identity);
+        let (last_source, full_identity) = (&mut self.last_source, self.full_identity);
+        let mut parse = |part| envelope((text, part), &expected, full_identity, last_source);
         let recognised = self.schemas.recognise(text);
         let mut envelope = parse(recognised.unwrap_or(text))?;
         let mut wrapped = recognised.is_some();

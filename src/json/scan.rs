@@ -45,6 +45,16 @@ impl<'a> Scanner<'a> {
         self.escapes_units
     }
 
+    /// What was not passed yet.
+    pub(crate) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Passes so many bytes, which were found to be a value without a `\u`.
+    pub(crate) fn skip(&mut self, len: usize) {
+        self.at += len;
+    }
+
     /// Enters an object; whether it has a member.
     #[inline]
     pub(crate) fn open(&mut self) -> Result<bool, Malformed> {
@@ -266,7 +276,7 @@ impl<'a> Scanner<'a> {
 /// Whether `bytes` begin with these. Labels are short, and calling `memcmp` costs more than comparing
 /// two words, which may overlap.
 #[inline]
-fn begins(bytes: &[u8], with: &[u8]) -> bool {
+pub(super) fn begins(bytes: &[u8], with: &[u8]) -> bool {
     let Some(bytes) = bytes.get(..with.len()) else {
         return false;
     };
@@ -285,7 +295,7 @@ fn closing(opening: u8) -> u8 {
 }
 
 /// How many digits stand at `at`; at least one must.
-fn digits(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+pub(super) fn digits(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     let rest = bytes.get(at..).unwrap_or_default();
     let no_digit = rest.iter().position(|byte| !byte.is_ascii_digit());
     match no_digit.unwrap_or(rest.len()) {

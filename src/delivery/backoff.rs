@@ -53,10 +53,13 @@ impl Backoff {
     }
 
     /// The store took some of an answer in which others of the projection failed: it stays held, and
-    /// the waits begin anew, or those that it takes would wait ever longer for those that it does not.
-    pub fn progress(&mut self, projection: ProjectionId) {
+    /// the waits begin anew, this one included, or those that it takes would wait ever longer for
+    /// those that it does not.
+    pub fn progress(&mut self, projection: ProjectionId, now: Instant) {
         if let Some(held) = self.held.get_mut(&projection) {
             held.waits = waits();
+            let first = now + held.waits.next().unwrap_or(FIRST);
+            held.until = held.until.min(first);
         }
     }
 
@@ -129,7 +132,9 @@ mod tests {
         };
         let longest = (0..8).map(|_| wait(&mut backoff)).max();
         assert!(longest.is_some_and(|it| it >= LONGEST));
-        backoff.progress(projection);
-        assert!(wait(&mut backoff) <= 2 * FIRST);
+        backoff.failed(projection, &outage, now);
+        backoff.progress(projection, now);
+        let until = backoff.next(now).expect("it is held");
+        assert!(until - now <= 2 * FIRST);
     }
 }

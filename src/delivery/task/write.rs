@@ -218,7 +218,7 @@ where
         }
         for projection in taken {
             if failed.contains(&projection) {
-                self.backoff.progress(projection);
+                self.backoff.progress(projection, now);
             } else {
                 self.recovered(projection, now);
             }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use neo4rs::{BoltType, ConfigBuilder, Graph, Query, Row, Txn};
 use secrecy::ExposeSecret;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::error::Failure;
 use super::nagle;
@@ -40,18 +42,13 @@ impl Client {
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> Result<Transaction, Failure> {
         let graph = self.graph()?;
-        // The driver waits for ever for a server that takes the connection and says nothing. Its
-        // future is left to its end all the same, and a transaction that begins after all is ended.
+        // The driver waits for ever for a server that takes the connection and says nothing.
         let mut begun = tokio::spawn(async move { graph.start_txn().await });
-        let Ok(txn) = tokio::time::timeout(ANSWER_WITHIN, &mut begun).await else {
-            tokio::spawn(async move {
-                if let Ok(Ok(txn)) = begun.await {
-                    Transaction { txn }.roll_back().await;
-                }
-            });
+        let Ok(txn) = timeout(ANSWER_WITHIN, &mut begun).await else {
+            tokio::spawn(end(begun));
             return Err(Failure::Driver(neo4rs::Error::ConnectionTimedOut));
         };
-        let txn = txn.expect("the driver does not panic")?;
+        let txn = txn.map_err(|error| Failure::Fatal(format!("the driver failed: {error}")))??;
         // The pool may have made a connection for it, and does not tell.
         nagle::turn_off();
         Ok(Transaction { txn })
@@ -148,6 +145,16 @@ fn query(statement: &str, parameters: Vec<(&str, BoltType)>) -> Query {
     query
 }
 
+/// Ends a transaction that nobody waits for any more, should it begin after all.
+async fn end(mut begun: JoinHandle<neo4rs::Result<Txn>>) {
+    match timeout(ANSWER_WITHIN, &mut begun).await {
+        Ok(Ok(Ok(txn))) => Transaction { txn }.roll_back().await,
+        Ok(_) => {}
+        // It has not got as far as a transaction: only its socket is closed.
+        Err(_) => begun.abort(),
+    }
+}
+
 fn late(error: neo4rs::Error) -> Failure {
     match error {
         neo4rs::Error::ConnectionTimedOut => Failure::Slow,
@@ -180,7 +187,7 @@ mod tests {
                 max_bytes: 1,
             },
         });
-        let begun = tokio::time::timeout(2 * ANSWER_WITHIN, client.begin()).await;
+        let begun = timeout(2 * ANSWER_WITHIN, client.begin()).await;
         let failure = begun.expect("it gives up").err().expect("nobody answered");
         assert!(!failure.is_answer(), "{failure:?}");
     }

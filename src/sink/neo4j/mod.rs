@@ -238,6 +238,9 @@ impl Shared {
         }
         if let Err(failure) = tombstone::purge(&self.client).await {
             tracing::debug!(?failure, "purging tombstones; tried again later");
+            if !failure.is_answer() {
+                self.client.forget();
+            }
         }
     }
 

@@ -10,6 +10,9 @@ use super::scan::{begins, digits, offset_in};
 /// Holes that a stencil has at most. Debezium's sources have eight.
 const HOLES: usize = 16;
 
+/// The longest text of a stencil, in bytes; that of Debezium's sources has some 400.
+const LONGEST: usize = 4096;
+
 /// The text of a JSON value with holes where the digits may be others, and the places of `N` parts
 /// of it. Whatever it fits is JSON.
 #[derive(Debug)]
@@ -35,9 +38,10 @@ struct Place {
 
 impl<const N: usize> Stencil<N> {
     /// A stencil of a valid text, with holes for the digits of some slices of it, which are values
-    /// and stand in order. `None` where an escape may be made of digits, or where they are many.
+    /// and stand in order. `None` where an escape may be made of digits, and where text or holes are
+    /// more than is worth it.
     pub(crate) fn cut(text: &str, values: &[&str], parts: [Option<&str>; N]) -> Option<Self> {
-        if text.contains("\\u") {
+        if text.len() > LONGEST || text.contains("\\u") {
             return None;
         }
         let mut holes: Vec<Range<usize>> = Vec::new();
@@ -45,14 +49,13 @@ impl<const N: usize> Stencil<N> {
             let start = offset_in(text, value);
             for (at, _) in value.match_indices(|it: char| it.is_ascii_digit()) {
                 let at = start + at;
+                let is_full = holes.len() == HOLES;
                 match holes.last_mut() {
                     Some(hole) if hole.end == at => hole.end += 1,
+                    _ if is_full => return None,
                     _ => holes.push(at..at + 1),
                 }
             }
-        }
-        if holes.len() > HOLES {
-            return None;
         }
         let place = |at| Place {
             at,

@@ -237,10 +237,8 @@ impl Shared {
             *purged = Some(Instant::now());
         }
         if let Err(failure) = tombstone::purge(&self.client).await {
-            tracing::debug!(?failure, "purging tombstones; tried again later");
-            if !failure.is_answer() {
-                self.client.forget();
-            }
+            let error = self.explain(failure, 1);
+            tracing::debug!(%error, "purging tombstones; tried again later");
         }
     }
 

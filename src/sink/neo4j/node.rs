@@ -90,19 +90,11 @@ impl NodeTarget {
         tx: &mut Transaction,
         rows: Vec<NodeRow>,
     ) -> Result<Vec<usize>, Failure> {
-        // One statement for all, which keeps them in order.
-        let are_whole = rows.iter().all(|row| row.properties.are_whole());
-        let parameters = rows.into_iter().map(|row| {
-            let mut all = parameter(row.item, row.version, row.key);
-            if are_whole {
-                all.extend(row.properties.values());
-            } else {
-                all.push(BoltType::Map(row.properties.by_name(&self.properties)));
-            }
-            list_of(all)
+        let rows = rows.into_iter().map(|row| {
+            let list = parameter(row.item, row.version, row.key);
+            (list, row.properties)
         });
-        let parameters = list_of(parameters.collect());
-        let statement = self.upsert.text(are_whole);
+        let (statement, parameters) = self.upsert.of_rows(&self.properties, rows.collect());
         stale(&tx.rows(statement, vec![("rows", parameters)]).await?)
     }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use neo4rs::{BoltMap, BoltNull, BoltType};
 
 use super::pattern::quoted;
-use super::value::property;
+use super::value::{list_of, property};
 use crate::projector::graph::Json;
 
 /// A statement that sets properties, in two forms.
@@ -43,18 +43,39 @@ impl Setting {
         }
     }
 
-    /// The form for rows all of which are whole, or not.
-    pub(super) fn text(&self, are_whole: bool) -> &str {
+    /// The form that suits these rows, and the rows as its parameter: each is what its list begins
+    /// with, and its properties, which have these names.
+    pub(super) fn of_rows(
+        &self,
+        names: &[String],
+        rows: Vec<(Vec<BoltType>, Properties)>,
+    ) -> (&str, BoltType) {
+        // One form for all, which keeps them in order.
+        let are_whole = rows.iter().all(|(_, properties)| properties.are_whole());
+        let lists = rows.into_iter().map(|(mut list, properties)| {
+            if are_whole {
+                list.extend(properties.values.into_iter().flatten());
+            } else {
+                list.push(BoltType::Map(properties.by_name(names)));
+            }
+            list_of(list)
+        });
+        let lists = list_of(lists.collect());
         match are_whole {
-            true => &self.whole,
-            false => &self.by_name,
+            true => (&self.whole, lists),
+            false => (&self.by_name, lists),
         }
     }
 }
 
-/// The values of a row's properties, in the order of its projection's names; on a delete none.
+/// The properties of a row; on a delete none.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Properties(Vec<Option<BoltType>>);
+pub(super) struct Properties {
+    /// Values in the order of the projection's names.
+    values: Vec<Option<BoltType>>,
+    /// What others have set on a relationship that moves.
+    foreign: HashMap<String, BoltType>,
+}
 
 impl Properties {
     /// Those that were sent; `None` when a text is no Unicode text. Null removes a property.
@@ -63,33 +84,45 @@ impl Properties {
             Some(json) => property(json).map(Some),
             None => Some(None),
         };
-        values.iter().map(value).collect::<Option<_>>().map(Self)
+        Some(Self {
+            values: values.iter().map(value).collect::<Option<_>>()?,
+            foreign: HashMap::new(),
+        })
     }
 
-    /// Whether there is a value for each.
-    pub(super) fn are_whole(&self) -> bool {
-        self.0.iter().all(Option::is_some)
+    /// Whether there is a value for each, and nothing else.
+    fn are_whole(&self) -> bool {
+        self.foreign.is_empty() && self.values.iter().all(Option::is_some)
     }
 
     /// Gives those that were not sent what is held of them, or null.
     pub(super) fn fill(&mut self, names: &[String], mut held: HashMap<String, BoltType>) {
-        for (value, name) in self.0.iter_mut().zip(names) {
+        for (value, name) in self.values.iter_mut().zip(names) {
             value.get_or_insert_with(|| held.remove(name).unwrap_or(BoltType::Null(BoltNull)));
         }
     }
 
-    /// The values that there are.
-    pub(super) fn values(self) -> impl Iterator<Item = BoltType> {
-        self.0.into_iter().flatten()
+    /// Adds what a relationship had before it moved, where nothing was sent.
+    pub(super) fn carry_over(&mut self, names: &[String], mut held: HashMap<String, BoltType>) {
+        for (value, name) in self.values.iter_mut().zip(names) {
+            let before = held.remove(name);
+            if value.is_none() {
+                *value = before;
+            }
+        }
+        self.foreign = held;
     }
 
     /// The values that there are, by name.
-    pub(super) fn by_name(self, names: &[String]) -> BoltMap {
+    fn by_name(self, names: &[String]) -> BoltMap {
         let mut map = BoltMap::with_capacity(names.len());
-        for (name, value) in names.iter().zip(self.0) {
+        for (name, value) in names.iter().zip(self.values) {
             if let Some(value) = value {
                 map.put(name.as_str().into(), value);
             }
+        }
+        for (name, value) in self.foreign {
+            map.put(name.into(), value);
         }
         map
     }
@@ -104,9 +137,9 @@ mod tests {
         let names = ["a".to_owned(), "b` = 1 //".to_owned()];
         let setting = Setting::new("n", (&names, 3), &["_v = r[1]"], |set| format!("({set})"));
         assert_eq!(
-            setting.text(true),
+            setting.whole,
             "(SET n.`a` = r[3], n.`b`` = 1 //` = r[4], n._v = r[1])"
         );
-        assert_eq!(setting.text(false), "(SET n += r[3], n._v = r[1])");
+        assert_eq!(setting.by_name, "(SET n += r[3], n._v = r[1])");
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use neo4rs::{BoltMap, BoltNull, BoltType};
+use neo4rs::{BoltNull, BoltType};
 
 use super::Fate;
 use super::client::{Transaction, column};
@@ -143,8 +143,9 @@ impl RelationshipTarget {
         if known.is_empty() {
             return Ok(guarded);
         }
-        let none = HashMap::new();
-        let (statement, parameters) = self.in_form(&self.guard, &known, &none);
+        let known = known.iter();
+        let known = known.map(|row| (row.parameter(), row.properties.clone()));
+        let (statement, parameters) = self.guard.of_rows(&self.properties, known.collect());
         let answer = tx.rows(statement, vec![("rows", parameters)]).await?;
         for row in &answer {
             let items: Vec<usize> = column(row, "items")?;
@@ -183,42 +184,23 @@ impl RelationshipTarget {
         detached.collect()
     }
 
-    /// Creates relationships, and stubs where an end is missing.
+    /// Creates relationships, and stubs where an end is missing. What was detached of the same
+    /// place is carried over.
     pub(super) async fn create(
         &self,
         tx: &mut Transaction,
         rows: &[&RelationshipRow],
         detached: &HashMap<usize, Detached>,
     ) -> Result<(), Failure> {
-        let (statement, parameters) = self.in_form(&self.create, rows, detached);
-        tx.run(statement, vec![("rows", parameters)]).await
-    }
-
-    /// The form of a statement that suits these rows, and the rows. What was detached of the same
-    /// place is carried over.
-    fn in_form<'s>(
-        &self,
-        setting: &'s Setting,
-        rows: &[&RelationshipRow],
-        detached: &HashMap<usize, Detached>,
-    ) -> (&'s str, BoltType) {
-        // One statement for all, which keeps them in order.
-        let is_whole = |row: &&RelationshipRow| {
-            row.properties.are_whole() && !detached.contains_key(&row.item)
-        };
-        let are_whole = rows.iter().all(is_whole);
-        let parameters = rows.iter().map(|row| {
-            let mut all = row.parameter();
-            if are_whole {
-                all.extend(row.properties.clone().values());
-            } else {
-                let properties = row.by_name(&self.properties, detached.get(&row.item));
-                all.push(BoltType::Map(properties));
+        let rows = rows.iter().map(|row| {
+            let mut properties = row.properties.clone();
+            if let Some(before) = detached.get(&row.item) {
+                properties.carry_over(&self.properties, before.properties.clone());
             }
-            list_of(all)
+            (row.parameter(), properties)
         });
-        let parameters = list_of(parameters.collect());
-        (setting.text(are_whole), parameters)
+        let (statement, parameters) = self.create.of_rows(&self.properties, rows.collect());
+        tx.run(statement, vec![("rows", parameters)]).await
     }
 
     /// Locks the `_key` of relationships that are not there, after their tombstones were written:
@@ -275,18 +257,6 @@ impl RelationshipRow {
             end(self.ends.as_ref().map(|ends| &ends.0)),
             end(self.ends.as_ref().map(|ends| &ends.1)),
         ]
-    }
-
-    /// All that is set, with what a moved relationship carries over.
-    fn by_name(&self, names: &[String], detached: Option<&Detached>) -> BoltMap {
-        let mut properties = self.properties.clone().by_name(names);
-        for (name, value) in detached.into_iter().flat_map(|it| &it.properties) {
-            let name = name.as_str().into();
-            if !properties.value.contains_key(&name) {
-                properties.put(name, value.clone());
-            }
-        }
-        properties
     }
 }
 

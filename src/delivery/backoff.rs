@@ -18,6 +18,8 @@ struct Held {
     until: Instant,
     waits: ExponentialBackoff,
     since: Instant,
+    /// When it failed last.
+    failed: Instant,
     outage: Outage,
 }
 
@@ -43,8 +45,10 @@ impl Backoff {
             until: now,
             waits: waits(),
             since: now,
+            failed: now,
             outage: outage.clone(),
         });
+        held.failed = now;
         held.outage = outage.clone();
         if held.until <= now {
             held.until = now + held.waits.next().unwrap_or(LONGEST);
@@ -61,6 +65,13 @@ impl Backoff {
             let first = now + held.waits.next().unwrap_or(FIRST);
             held.until = held.until.min(first);
         }
+    }
+
+    /// Whether a write of the projection has failed at this moment or after it.
+    #[must_use]
+    pub fn has_failed_since(&self, projection: ProjectionId, moment: Instant) -> bool {
+        let held = self.held.get(&projection);
+        held.is_some_and(|held| held.failed >= moment)
     }
 
     /// A write of the projection succeeded, or nothing waits to be written any more.

@@ -92,6 +92,7 @@ enum Ending<P: Projector> {
         /// What else was waiting with each mutation.
         rest: Vec<(Receipts, Place)>,
         attempted: Attempted,
+        begun: Instant,
         second: bool,
     },
     Isolated {

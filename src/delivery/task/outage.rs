@@ -30,8 +30,13 @@ where
         }
     }
 
-    pub(super) fn recovered(&mut self, projection: ProjectionId, now: Instant) {
-        let Some(recovered) = self.let_go(projection, now) else {
+    /// A write of the projection, or a sweep, that began at this moment met no failure.
+    pub(super) fn succeeded(&mut self, projection: ProjectionId, begun: Instant) {
+        if self.backoff.has_failed_since(projection, begun) {
+            // The store may have taken it before it went away.
+            return;
+        }
+        let Some(recovered) = self.let_go(projection, Instant::now()) else {
             return;
         };
         if recovered.after > TICK {

@@ -23,6 +23,7 @@ pub(super) struct Sweep {
     receipt: ReceiptId,
     projection: ProjectionId,
     version: Version,
+    begun: Instant,
 }
 
 impl<P, S> SinkTask<P, S>
@@ -81,6 +82,7 @@ where
                     receipt,
                     projection,
                     version,
+                    begun: now,
                 });
             }
         }
@@ -125,7 +127,7 @@ where
                     deleted,
                     "applied a truncate"
                 );
-                self.recovered(it.projection, now);
+                self.succeeded(it.projection, it.begun);
                 if is_over {
                     self.truncated(it.partition);
                 }

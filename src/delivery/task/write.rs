@@ -54,6 +54,7 @@ where
         let sink = Arc::clone(&self.wiring.sink);
         let fence = Arc::clone(&self.wiring.fence);
         let name = self.wiring.name.clone();
+        let begun = Instant::now();
         self.writes += 1;
         let mut projections = Projections::new();
         for waiting in &batch {
@@ -77,6 +78,7 @@ where
                 projections,
                 rest,
                 attempted,
+                begun,
                 second,
             }
         });
@@ -133,6 +135,7 @@ where
                 projections,
                 rest,
                 attempted,
+                begun,
                 second,
             } => {
                 self.writes -= 1;
@@ -145,11 +148,11 @@ where
                 });
                 match attempted {
                     Attempted::Outcomes(outcomes) => {
-                        self.settle(batch, outcomes.into_iter().map(Some), second);
+                        self.settle(batch, outcomes.into_iter().map(Some), (begun, second));
                     }
                     Attempted::Replaced(outcomes) => {
                         self.fenced_until = Some(Instant::now() + TICK / 10);
-                        self.settle(batch, outcomes.into_iter(), second);
+                        self.settle(batch, outcomes.into_iter(), (begun, second));
                     }
                     Attempted::Fatal(reason) => self.fail(reason),
                 }
@@ -174,7 +177,7 @@ where
         &mut self,
         batch: impl Iterator<Item = Waiting<P::Mutation>>,
         outcomes: impl Iterator<Item = Option<Outcome>>,
-        second: bool,
+        (begun, second): (Instant, bool),
     ) {
         let now = Instant::now();
         let mut retried: Vec<(Outage, u64)> = Vec::new();
@@ -220,7 +223,7 @@ where
             if failed.contains(&projection) {
                 self.backoff.progress(projection, now);
             } else {
-                self.recovered(projection, now);
+                self.succeeded(projection, begun);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The Neo4j sink on the real server.
 
 mod older;
+mod partial;
+mod projections;
 mod random;
 mod rivals;
 mod rows;

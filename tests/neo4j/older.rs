@@ -8,7 +8,7 @@ use distributary::sink::Sink as _;
 use distributary::sink::neo4j::Neo4j;
 use futures_util::StreamExt as _;
 
-use super::rows::{ITEMS, change, item, order, product, user};
+use super::rows::{ITEMS, USERS, change, deleted, item, order, product, user};
 use super::world::{World, drawn, settings, written};
 use distributary::change::Op;
 use distributary::sink::Outcome;
@@ -28,6 +28,7 @@ async fn truncate(sink: &Neo4j, projection: ProjectionId, below: i64) -> Vec<Gra
         let page = page.unwrap();
         written(sink, &page).await.unwrap();
         deletes.extend(page);
+        assert!(deletes.len() < 10_000, "the same is found again and again");
     }
     deletes
 }
@@ -98,6 +99,30 @@ async fn a_late_writer_does_not_bring_back_what_a_truncate_deleted() {
     assert!(drawn(&world.snapshot().await).is_empty());
     world.write(&sink, &rows(6)).await;
     assert_eq!(world.snapshot().await.nodes.len(), 3);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn what_somebody_restored_of_deleted_rows_is_not_found_for_ever() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    world
+        .write(&sink, &[user(3, "1", "null"), item(3, "1", "7")])
+        .await;
+    let key = [("order_id", "1"), ("product_id", "7")];
+    let deletes = [deleted(9, USERS, &[("id", "1")]), deleted(9, ITEMS, &key)];
+    world.write(&sink, &deletes).await;
+    assert!(drawn(&world.snapshot().await).is_empty());
+    world
+        .run(
+            "CREATE (:P_User {id: 1, _v: 3}) \
+             CREATE (:P_Order {id: 1, _stub: true})\
+             -[:P_CONTAINS {_key: 'P_contains[1,7]', _v: 3}]->(:P_Product {id: 7, _stub: true})",
+        )
+        .await;
+    assert_eq!(truncate(&sink, USER_NODE, 5).await.len(), 1);
+    assert_eq!(truncate(&sink, CONTAINS, 5).await.len(), 1);
+    assert!(drawn(&world.snapshot().await).is_empty());
     world.clean_up().await;
 }
 

@@ -1,15 +1,11 @@
 //! A graph of its own within the shared database: labels, types and names that no other test uses.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use distributary::change::{Change, ProjectionId, TableId};
-use distributary::config::{
-    Batch, Derived, Neo4j as Settings, Node, NodePattern, ProjectionKind, Property, Relationship,
-    Secret, Step,
-};
+use distributary::config::{Batch, Neo4j as Settings, ProjectionKind, Secret};
 use distributary::projector::graph::{GraphMutation, GraphProjector};
 use distributary::projector::{Mutation as _, Projector as _};
 use distributary::sink::neo4j::{GraphProjection, Neo4j};
@@ -17,7 +13,7 @@ use distributary::sink::{OutageKind, Outcome, Sink as _, SinkError};
 use neo4rs::{Graph, Query, query};
 use serde_json::Value as Json;
 
-use super::rows::{ITEMS, ORDERS, PRODUCTS, USERS};
+use super::projections::{items, key_of, shop};
 use crate::support::stack;
 
 /// Nodes by label and key, relationships by type and both keys, with all that can be seen of them.
@@ -54,17 +50,6 @@ pub(super) fn password_file(password: &str) -> Secret {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), password).unwrap();
     Secret::File(file.into_temp_path().keep().unwrap())
-}
-
-pub(super) fn properties(names: &[&str]) -> Vec<Property> {
-    let property = |text: &&str| {
-        let (name, column) = text.split_once(": ").unwrap_or((text, text));
-        Property {
-            name: name.into(),
-            column: column.into(),
-        }
-    };
-    names.iter().map(property).collect()
 }
 
 impl World {
@@ -250,19 +235,6 @@ impl World {
     }
 }
 
-/// The columns of the table's key.
-fn key_of(kind: &ProjectionKind) -> &'static [String] {
-    static KEYS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| {
-        [&["id"][..], &["order_id", "product_id"]]
-            .map(|key| key.iter().map(ToString::to_string).collect())
-    });
-    match kind.from() {
-        None => &[],
-        Some(ITEMS) => &KEYS[1],
-        Some(_) => &KEYS[0],
-    }
-}
-
 fn visible(mut properties: BTreeMap<String, Json>) -> BTreeMap<String, Json> {
     properties.retain(|name, _| name == "_stub" || !name.starts_with('_'));
     properties
@@ -298,102 +270,6 @@ pub(super) fn coalesced(mutations: Vec<GraphMutation>) -> Vec<GraphMutation> {
         }
     }
     waiting
-}
-
-fn shop(prefix: &str) -> Vec<(String, ProjectionKind)> {
-    let label = |name: &str| format!("{prefix}{name}");
-    let pattern = |name: &str, key: &[&str], others: &[&str]| NodePattern {
-        label: label(name),
-        key: properties(key),
-        properties: properties(others),
-    };
-    let node = |from, name: &str, others: &[&str]| {
-        ProjectionKind::Node(Node {
-            from,
-            node: pattern(name, &["id"], others),
-            when: None,
-        })
-    };
-    let relationship = |from, kind: &str, [start, end]: [NodePattern; 2], others: &[&str]| {
-        ProjectionKind::Relationship(Relationship {
-            from,
-            start,
-            kind: label(kind),
-            properties: properties(others),
-            end,
-            when: None,
-        })
-    };
-    let [placed, contains, knows] = ends(prefix);
-    let derived = purchased(prefix);
-    let all = [
-        ("user-node", node(USERS, "User", &["name", "bio"])),
-        (
-            "product-node",
-            node(PRODUCTS, "Product", &["name", "price"]),
-        ),
-        ("order-node", node(ORDERS, "Order", &["status"])),
-        ("knows", relationship(USERS, "KNOWS", knows, &[])),
-        ("placed", relationship(ORDERS, "PLACED", placed, &[])),
-        (
-            "contains",
-            relationship(ITEMS, "CONTAINS", contains, &["quantity", "note"]),
-        ),
-        ("purchased", derived),
-    ];
-    all.into_iter()
-        .map(|(name, kind)| (label(name), kind))
-        .collect()
-}
-
-/// Nodes whose key is two columns, and which have no property besides.
-fn items(prefix: &str) -> Vec<(String, ProjectionKind)> {
-    let node = ProjectionKind::Node(Node {
-        from: ITEMS,
-        node: NodePattern {
-            label: format!("{prefix}Item"),
-            key: properties(&["order_id", "product_id"]),
-            properties: Vec::new(),
-        },
-        when: None,
-    });
-    vec![(format!("{prefix}item-node"), node)]
-}
-
-/// Who bought which product.
-fn purchased(prefix: &str) -> ProjectionKind {
-    let label = |name: &str| format!("{prefix}{name}");
-    let step = |from: &str, kind: &str, to: &str| Step {
-        from: label(from),
-        kind: label(kind),
-        to: label(to),
-    };
-    ProjectionKind::Derived(Derived {
-        start: label("User"),
-        kind: label("PURCHASED"),
-        end: label("Product"),
-        path: vec![
-            step("User", "PLACED", "Order"),
-            step("Order", "CONTAINS", "Product"),
-        ],
-    })
-}
-
-/// The ends of the shop's relationships: PLACED, CONTAINS, KNOWS.
-fn ends(prefix: &str) -> [[NodePattern; 2]; 3] {
-    let end = |name: &str, key: &str| NodePattern {
-        label: format!("{prefix}{name}"),
-        key: properties(&[key]),
-        properties: Vec::new(),
-    };
-    [
-        [end("User", "id: user_id"), end("Order", "id")],
-        [
-            end("Order", "id: order_id"),
-            end("Product", "id: product_id"),
-        ],
-        [end("User", "id"), end("User", "id: friend_id")],
-    ]
 }
 
 /// What a person would draw: `User 1`, `User 2 (stub)`, `1 -PLACED-> 2`.

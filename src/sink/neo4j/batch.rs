@@ -80,15 +80,15 @@ impl Batch {
             .chain(relationships.map(|row| (row.item, row.key.as_str(), row.version)))
     }
 
-    /// Leaves out what is not wanted, by place.
-    pub(super) fn retain(&mut self, wanted: impl Fn(usize) -> bool) {
+    /// Leaves out the upserts that are not wanted, by place.
+    pub(super) fn retain_upserts(&mut self, mut wanted: impl FnMut(usize) -> bool) {
         for rows in self.nodes.values_mut() {
             rows.upserts.retain(|row| wanted(row.item));
-            rows.deletes.retain(|row| wanted(row.item));
             rows.holes.retain(|hole| wanted(hole.item));
         }
         for rows in self.relationships.values_mut() {
-            rows.rows.retain(|row| wanted(row.item));
+            rows.rows
+                .retain(|row| row.ends.is_none() || wanted(row.item));
             rows.holes.retain(|hole| wanted(hole.item));
         }
     }

@@ -90,18 +90,23 @@ impl<'a> Work<'a> {
         derived::lock(self.tx, names).await
     }
 
-    /// Takes the rows that tombstones overrule out of the batch; answers their places.
+    /// Takes the upserts that tombstones overrule out of the batch; answers the places of all rows
+    /// that they do. Deletes stay: what is there of a deleted row all the same, because somebody has
+    /// restored it, has to go, or a truncate would find it for ever.
     async fn leave_out_overruled(
         &mut self,
         batch: &mut Batch,
         rows: &tombstone::Rows<'_>,
     ) -> Result<HashSet<usize>, Failure> {
         let overruled = rows.overruled(self.tx).await?;
-        for &item in &overruled {
-            self.outcomes[item] = Outcome::Stale;
-        }
         if !overruled.is_empty() {
-            batch.retain(|item| !overruled.contains(&item));
+            batch.retain_upserts(|item| {
+                let is_overruled = overruled.contains(&item);
+                if is_overruled {
+                    self.outcomes[item] = Outcome::Stale;
+                }
+                !is_overruled
+            });
         }
         Ok(overruled)
     }

@@ -1,6 +1,7 @@
 //! What a sink task tells whoever watches: metrics in production, a recorder in tests.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::change::{ProjectionId, TableId};
 use crate::sink::Outage;
@@ -22,6 +23,8 @@ pub trait Observer: Send {
     fn applied(&mut self, _table: TableId, _committed_at_ms: i64) {}
     /// So many mutations of a projection ended so.
     fn ended(&mut self, _projection: ProjectionId, _ended: Ended, _count: u64) {}
+    /// A write has ended, well or not, and took so long.
+    fn wrote(&mut self, _took: Duration) {}
     /// So many mutations were merged into others that waited.
     fn coalesced(&mut self, _count: u64) {}
     /// So many mutations are tried again because of this.

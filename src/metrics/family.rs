@@ -19,6 +19,12 @@ pub(super) const LATENCY: Family = Family {
     labels: &["target", "table"],
 };
 
+pub(super) const WRITE: Family = Family {
+    name: "cdc_write_seconds",
+    help: "Time that one write of a batch took, until the target's answer or time-out.",
+    labels: &["target"],
+};
+
 pub(super) const CONSUMER_LAG: Family = Family {
     name: "kafka_consumer_lag",
     help: "Records between the acknowledged watermark and the end of the partition.",

@@ -39,6 +39,11 @@ const LATENCY_BUCKETS: [f64; 16] = [
     7200.0,
 ];
 
+/// Seconds of one write: a bulk request is milliseconds, and every client has its time-out.
+const WRITE_BUCKETS: [f64; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+];
+
 /// The process's metrics. Cheap to share, safe to update from everywhere.
 pub struct Metrics {
     registry: Registry,
@@ -46,6 +51,7 @@ pub struct Metrics {
     lags: Mutex<Vec<Lag>>,
     lag: GaugeVec,
     latency: HistogramVec,
+    write: HistogramVec,
     consumer_lag: IntGaugeVec,
     errors: IntCounterVec,
     last_sync: GaugeVec,
@@ -84,6 +90,7 @@ impl Metrics {
             lags: Mutex::default(),
             lag: of.gauges(&family::LAG),
             latency: of.histograms(&family::LATENCY, &LATENCY_BUCKETS),
+            write: of.histograms(&family::WRITE, &WRITE_BUCKETS),
             consumer_lag: of.int_gauges(&family::CONSUMER_LAG),
             errors: of.counters(&family::ERRORS),
             last_sync: of.gauges(&family::LAST_SYNC),

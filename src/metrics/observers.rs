@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{PipelineMetrics, SinkMetrics};
 use crate::change::{ProjectionId, TableId};
@@ -31,6 +31,10 @@ impl delivery::Observer for SinkObserver {
             Ended::Stale => self.metrics.stale(projection, count),
             Ended::DeadLettered => self.metrics.buried(projection, count),
         }
+    }
+
+    fn wrote(&mut self, took: Duration) {
+        self.metrics.wrote(took);
     }
 
     fn coalesced(&mut self, count: u64) {

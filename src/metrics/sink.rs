@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec};
@@ -31,6 +32,7 @@ pub struct SinkMetrics {
     target: String,
     tables: HashMap<TableId, TableMetrics, RandomState>,
     mutations: HashMap<ProjectionId, [IntCounter; OUTCOMES.len()], RandomState>,
+    write: Histogram,
     coalesced: IntCounter,
     last_sync: Gauge,
     last_sync_seconds: Gauge,
@@ -76,6 +78,7 @@ impl Metrics {
             target: String::from(name),
             tables,
             mutations,
+            write: self.write.with_label_values(&[name]),
             coalesced: self.coalesced.with_label_values(&[name]),
             last_sync: self.last_sync.with_label_values(&[SOURCE, name]),
             last_sync_seconds: self.last_sync_seconds.with_label_values(&[SOURCE, name]),
@@ -124,6 +127,11 @@ impl SinkMetrics {
         if let Some(outcomes) = self.mutations.get(&projection) {
             outcomes[outcome].inc_by(count);
         }
+    }
+
+    /// A write has ended and took so long.
+    pub fn wrote(&self, took: Duration) {
+        self.write.observe(took.as_secs_f64());
     }
 
     /// So many mutations were merged into others.

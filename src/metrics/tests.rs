@@ -65,6 +65,7 @@ fn busy() -> Metrics {
     sink.written(ProjectionId(0), 3);
     sink.stale(ProjectionId(0), 1);
     sink.buried(ProjectionId(0), 1);
+    sink.wrote(Duration::from_millis(7));
     sink.coalesced(4);
     sink.retried(&outage(OutageKind::Unreachable), 2);
     sink.retried(&outage(OutageKind::Contention), 2);
@@ -87,6 +88,8 @@ fn every_promised_metric_is_there_with_its_labels() {
     let text = busy().render().unwrap();
     for line in [
         r#"cdc_event_latency_seconds_count{table="users",target="cache"} 1"#,
+        r#"cdc_write_seconds_bucket{target="cache",le="0.005"} 0"#,
+        r#"cdc_write_seconds_bucket{target="cache",le="0.01"} 1"#,
         r#"kafka_consumer_lag{consumer_group="shop",partition="2",topic="users-events"} 17"#,
         r#"sync_errors_total{kind="unreachable",pipeline="shop",target="cache"} 1"#,
         r#"sync_errors_total{kind="dead_letter",pipeline="shop",target="cache"} 1"#,
@@ -115,6 +118,19 @@ fn every_promised_metric_is_there_with_its_labels() {
         assert!(text.lines().any(|it| it.starts_with(start)), "no {start}");
     }
     assert!(!text.contains(r#"sync_errors_total{kind="contention""#));
+}
+
+#[test]
+fn every_metric_is_explained_in_the_documentation() {
+    let text = busy().render().unwrap();
+    let explained = include_str!("../../docs/metrics.md");
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names = names.filter_map(|line| line.split(' ').next());
+    let own: Vec<_> = names.filter(|it| !it.starts_with("process_")).collect();
+    assert!(own.len() > 10, "{own:?}");
+    for name in own {
+        assert!(explained.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]

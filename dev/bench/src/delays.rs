@@ -9,14 +9,39 @@ use crate::run::float;
 /// The quantiles that are reported.
 pub(crate) const QUANTILES: [f64; 3] = [0.5, 0.99, 0.999];
 
-/// How long it took from the record's Kafka timestamp to the store's acknowledgement.
+/// A histogram of the program's, for its search sink.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Histogram {
+    /// From the record's Kafka timestamp to the store's acknowledgement.
+    Changes,
+    /// Of one request to the store.
+    Requests,
+}
+
+impl Histogram {
+    fn buckets(self) -> &'static str {
+        match self {
+            Self::Changes => "cdc_event_latency_seconds_bucket",
+            Self::Requests => "cdc_write_seconds_bucket",
+        }
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::Changes => "the program's histogram, between its buckets interpolated",
+            Self::Requests => "of this each request by itself, from the program's histogram, too",
+        }
+    }
+}
+
+/// How long it took from the record's Kafka timestamp to the store's acknowledgement, or a part of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Delays {
     /// Under which load, for people.
     pub(crate) scenario: String,
     /// Who saw it, and how finely.
     pub(crate) source: &'static str,
-    /// How many changes were timed.
+    /// How many were timed.
     pub(crate) samples: u64,
     /// Seconds at each of [`QUANTILES`].
     pub(crate) seconds: Vec<f64>,
@@ -44,10 +69,14 @@ impl Delays {
         })
     }
 
-    /// Of what the program has counted between two looks at its histogram.
-    pub(crate) fn counted(scenario: &str, before: &Metrics, after: &Metrics) -> Option<Self> {
-        let before = buckets(before);
-        let delta: Vec<(f64, f64)> = buckets(after)
+    /// Of what the program has counted between two looks at a histogram.
+    pub(crate) fn counted(
+        scenario: &str,
+        histogram: Histogram,
+        (before, after): (&Metrics, &Metrics),
+    ) -> Option<Self> {
+        let before = buckets(histogram, before);
+        let delta: Vec<(f64, f64)> = buckets(histogram, after)
             .into_iter()
             .map(|(bound, count)| {
                 let old = before.iter().find(|it| it.0 == bound);
@@ -64,7 +93,7 @@ impl Delays {
         let samples = total as u64;
         Some(Self {
             scenario: scenario.to_owned(),
-            source: "the program's histogram, between its buckets interpolated",
+            source: histogram.source(),
             samples,
             seconds: QUANTILES.into_iter().map(at).collect(),
         })
@@ -72,9 +101,9 @@ impl Delays {
 }
 
 /// The search sink's cumulated buckets, by bound.
-fn buckets(metrics: &Metrics) -> Vec<(f64, f64)> {
-    let name = "cdc_event_latency_seconds_bucket";
-    let counts: BTreeMap<String, f64> = metrics.sum(name, "le", &[("target", "search")]);
+fn buckets(histogram: Histogram, metrics: &Metrics) -> Vec<(f64, f64)> {
+    let search = [("target", "search")];
+    let counts: BTreeMap<String, f64> = metrics.sum(histogram.buckets(), "le", &search);
     let mut buckets: Vec<(f64, f64)> = counts
         .into_iter()
         .filter_map(|(bound, count)| {
@@ -127,9 +156,13 @@ mod tests {
             let lines = ["0.01", "0.02", "+Inf"].into_iter().zip(counts).map(line);
             Metrics::parse(&lines.collect::<String>())
         };
-        let delays = Delays::counted("", &text([50, 50, 50]), &text([50, 150, 150])).unwrap();
+        let counted = |before, after| {
+            let (before, after) = (text(before), text(after));
+            Delays::counted("", Histogram::Changes, (&before, &after))
+        };
+        let delays = counted([50, 50, 50], [50, 150, 150]).unwrap();
         assert_eq!(delays.samples, 100);
         assert!((delays.seconds[0] - 0.015).abs() < 1e-9, "{delays:?}");
-        assert!(Delays::counted("", &text([1, 1, 1]), &text([1, 1, 1])).is_none());
+        assert!(counted([1, 1, 1], [1, 1, 1]).is_none());
     }
 }

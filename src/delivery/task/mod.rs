@@ -93,6 +93,7 @@ enum Ending<P: Projector> {
         rest: Vec<(Receipts, Place)>,
         attempted: Attempted,
         begun: Instant,
+        took: Duration,
         second: bool,
     },
     Isolated {

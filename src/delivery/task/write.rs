@@ -54,7 +54,6 @@ where
         let sink = Arc::clone(&self.wiring.sink);
         let fence = Arc::clone(&self.wiring.fence);
         let name = self.wiring.name.clone();
-        let begun = Instant::now();
         self.writes += 1;
         let mut projections = Projections::new();
         for waiting in &batch {
@@ -71,7 +70,9 @@ where
                 .map(|it| (it.mutation, (it.receipts, it.place)))
                 .unzip();
             reach_in("before-write", &name);
+            let begun = Instant::now();
             let attempted = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
+            let took = begun.elapsed();
             reach_in("after-write", &name);
             Ending::Written {
                 mutations,
@@ -79,6 +80,7 @@ where
                 rest,
                 attempted,
                 begun,
+                took,
                 second,
             }
         });
@@ -136,9 +138,11 @@ where
                 rest,
                 attempted,
                 begun,
+                took,
                 second,
             } => {
                 self.writes -= 1;
+                self.wiring.observer.wrote(took);
                 projections.into_iter().for_each(|it| self.landed(it));
                 let batch = mutations.into_iter().zip(rest);
                 let batch = batch.map(|(mutation, (receipts, place))| Waiting {

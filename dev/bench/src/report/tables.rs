@@ -159,7 +159,7 @@ pub(crate) fn latency(findings: &Findings) -> String {
         ]
     });
     debug_assert_eq!(QUANTILES.len(), 3, "the columns below");
-    let mut text = table(["load", "seen by", "records", "p50", "p99", "p99.9"], rows);
+    let mut text = table(["load", "seen by", "samples", "p50", "p99", "p99.9"], rows);
     let (burst, fed) = latency.burst;
     text.push_str(&format!(
         "\nHalf load was {} events/s. An overload of {} events came within {fed:.1} s; {:.1} s after its last \

@@ -7,7 +7,7 @@ use demo::Metrics;
 
 use crate::bench::Bench;
 use crate::config::{Pipeline, Sink};
-use crate::delays::Delays;
+use crate::delays::{Delays, Histogram};
 use crate::load::{Event, Load, Shape};
 use crate::process;
 use crate::program::{Launch, Program};
@@ -138,7 +138,14 @@ impl Live<'_> {
         let after = self.stored(events).await?;
         let scenario = "at rest, single records";
         self.note(Delays::seen(scenario, seen))?;
-        self.note(Delays::counted(scenario, &before, &after))
+        self.note_counted(scenario, (&before, &after))
+    }
+
+    fn note_counted(&mut self, scenario: &str, looks: (&Metrics, &Metrics)) -> Result<()> {
+        for histogram in [Histogram::Changes, Histogram::Requests] {
+            self.note(Delays::counted(scenario, histogram, looks))?;
+        }
+        Ok(())
     }
 
     fn note(&mut self, delays: Option<Delays>) -> Result<()> {
@@ -158,7 +165,7 @@ impl Live<'_> {
         let feed = self.bench.topics.feed()?;
         tokio::task::block_in_place(|| feed.pace(self.load, events, per_second))?;
         let after = self.stored(events).await?;
-        self.note(Delays::counted(scenario, &before, &after))
+        self.note_counted(scenario, (&before, &after))
     }
 
     /// How long feeding took, and how long it was then until nothing waited any more.

@@ -95,7 +95,7 @@ impl<'a> Rows<'a> {
     async fn among_newer(&self, tx: &mut Transaction) -> Result<Option<HashSet<usize>>, Failure> {
         // One row of all costs the server half of what a row of each does.
         let statement = format!(
-            "MATCH (t:{TOMBSTONE}) USING INDEX t:{TOMBSTONE}(_v) WHERE t._v > $least \
+            "MATCH (t:{TOMBSTONE}) USING INDEX t:{TOMBSTONE}(_v) WHERE t._v > $in.least \
              WITH t LIMIT {FEW} RETURN collect([t._key, t._v]) AS newer"
         );
         let answer = tx
@@ -120,7 +120,7 @@ impl<'a> Rows<'a> {
 
     async fn one_by_one(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
         let statement = format!(
-            "UNWIND $rows AS r \
+            "UNWIND $in.rows AS r \
              MATCH (t:{TOMBSTONE} {{_key: r[1]}}) WHERE t._v > r[2] \
              RETURN collect(r[0]) AS items"
         );
@@ -148,7 +148,7 @@ pub(super) async fn bury(tx: &mut Transaction, deleted: Vec<(String, i64)>) -> R
     }
     // A rival's purge may take the node while this waits for its lock; `SET` would then be lost.
     let statement = format!(
-        "UNWIND $rows AS r \
+        "UNWIND $in.rows AS r \
          MERGE (t:{TOMBSTONE} {{_key: r[0]}}) ON CREATE SET t._v = -1 ON MATCH SET t._lock = null \
          WITH t, r, t[$version] AS before \
          SET t._v = CASE WHEN before > r[1] THEN before ELSE r[1] END, t._at = timestamp() \
@@ -197,6 +197,6 @@ async fn purge_in(tx: &mut Transaction) -> Result<(), Failure> {
     }
     // Looked at again, now that they are locked: a rival may just have renewed one.
     let delete =
-        format!("UNWIND $rows AS r MATCH (t:{TOMBSTONE} {{_key: r}}) WHERE {old} DELETE t");
+        format!("UNWIND $in.rows AS r MATCH (t:{TOMBSTONE} {{_key: r}}) WHERE {old} DELETE t");
     tx.run(&delete, vec![("rows", list_of(keys))]).await
 }

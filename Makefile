@@ -25,15 +25,15 @@ connector: ## register connectors/ecommerce.json and wait until it runs
 	@$(STACK) connector register ecommerce
 
 demo: stack-up ## watch Postgres' changes arrive in the three stores, compared field by field; SEED=n, CHANGES=n
-	@cargo build --quiet --release --package distributary --package demo
+	@cargo build --release --package distributary --package demo
 	@set -a && . .stack/env && set +a && $(RELEASE)/demo --seed $(or $(SEED),1) --changes $(or $(CHANGES),3000)
 
 chaos: ## deal faults to the program and a stack of its own, then compare everything; SEED=n, DURATION=3m, RATE=n changes a second
-	@cargo build --quiet --release --package distributary --package chaos
+	@cargo build --release --package distributary --package chaos
 	@$(RELEASE)/chaos --seed $(or $(SEED),1) --duration $(or $(DURATION),3m) --rate $(or $(RATE),40)
 
 bench: ## measure the program beside bare clients and a peer on a stack of its own, write BENCHMARKS.md; QUICK=1, ROUNDS=n, SEED=n, ONLY=names
-	@cargo build --quiet --release --package distributary --package bench --bins --example null
+	@cargo build --release --package distributary --package bench --bins --example null
 	@$(RELEASE)/bench --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`

@@ -14,7 +14,7 @@ use distributary::config::{
 use distributary::projector::graph::{Action, GraphKey, GraphMutation, Properties};
 use distributary::sink::Sink as _;
 use distributary::sink::neo4j::{GraphProjection, Neo4j};
-use neo4rs::{BoltList, BoltMap, BoltType, Graph, query};
+use neo4rs::{BoltList, BoltType, Graph, query};
 
 const BATCHES: i64 = 20;
 const ROWS: i64 = 1000;
@@ -193,13 +193,14 @@ fn mutation(kind: Kind, row: i64, version: i64) -> GraphMutation {
 async fn plain(graph: &Graph, kind: Kind, version: i64) {
     let text = match kind {
         Kind::Node => format!(
-            "UNWIND $rows AS r MERGE (n:{LABEL} {{id: r.id}}) \
-             WITH n, r WHERE coalesce(n._v, -1) <= r.v SET n += r.set, n._v = r.v"
+            "UNWIND $rows AS r MERGE (n:{LABEL} {{id: r[1]}}) \
+             WITH n, r WHERE coalesce(n._v, -1) <= r[0] \
+             SET n.name = r[2], n.email = r[3], n._v = r[0]"
         ),
         Kind::Relationship => format!(
-            "UNWIND $rows AS r MERGE (a:{LABEL} {{id: r.a}}) MERGE (b:{LABEL} {{id: r.b}}) \
-             MERGE (a)-[x:{KIND} {{_key: r.key}}]->(b) \
-             WITH x, r WHERE coalesce(x._v, -1) <= r.v SET x += r.set, x._v = r.v"
+            "UNWIND $rows AS r MERGE (a:{LABEL} {{id: r[1]}}) MERGE (b:{LABEL} {{id: r[2]}}) \
+             MERGE (a)-[x:{KIND} {{_key: r[3]}}]->(b) \
+             WITH x, r WHERE coalesce(x._v, -1) <= r[0] SET x.quantity = r[0], x._v = r[0]"
         ),
     };
     for batch in 0..BATCHES {
@@ -215,35 +216,23 @@ async fn plain(graph: &Graph, kind: Kind, version: i64) {
 }
 
 fn parameter(kind: Kind, row: i64, version: i64) -> BoltType {
-    let map = |pairs: Vec<(&str, BoltType)>| -> BoltType {
-        let mut map = BoltMap::default();
-        for (name, value) in pairs {
-            map.put(name.into(), value);
-        }
-        BoltType::Map(map)
-    };
     let (start, end) = ends(row);
-    match kind {
+    let value: Vec<BoltType> = match kind {
         Kind::Node => {
             let name = format!("name {row}");
-            let set = map(vec![
-                ("name", name.into()),
-                ("email", "a@example.org".into()),
-            ]);
-            map(vec![
-                ("id", row.into()),
-                ("v", version.into()),
-                ("set", set),
-            ])
+            vec![
+                version.into(),
+                row.into(),
+                name.into(),
+                "a@example.org".into(),
+            ]
         }
-        Kind::Relationship => map(vec![
-            ("a", start.into()),
-            ("b", end.into()),
-            ("key", format!("bench-relationship[{row}]").into()),
-            ("v", version.into()),
-            ("set", map(vec![("quantity", version.into())])),
-        ]),
-    }
+        Kind::Relationship => {
+            let key = format!("bench-relationship[{row}]");
+            vec![version.into(), start.into(), end.into(), key.into()]
+        }
+    };
+    BoltType::List(BoltList { value })
 }
 
 async fn wipe(graph: &Graph) {

@@ -2,9 +2,10 @@
 //!
 //! An upsert merges the node, write-locks it if it was there already, and takes the row only if the
 //! node has no higher `_v`. A delete does the same, turns the node into a stub, and leaves it to the
-//! sweep ([`super::stub`]), which knows whether something holds it. Rows that a tombstone overrules
-//! do not come here. The surprising fact: `SET` on a node that a rival deletes meanwhile does nothing
-//! and raises nothing, so the statement looks for nodes it lost: they have not even a key.
+//! sweep ([`super::stub`]), which knows whether something holds it. Upserts that a tombstone
+//! overrules do not come here. The surprising fact: `SET` on a node that a rival deletes meanwhile
+//! does nothing and raises nothing, so the statement looks for nodes it lost: they have not even a
+//! key.
 
 use neo4rs::{BoltMap, BoltType};
 

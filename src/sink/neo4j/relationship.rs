@@ -2,8 +2,8 @@
 //!
 //! The way of a batch: probe (which are there), guard (lock those, compare versions, change in
 //! place what keeps its ends), detach (what goes, and what moves), create (what is new, and what
-//! moved). The guard comes before the ends are merged, so a stale row never makes a stub; rows that
-//! a tombstone overrules do not come here.
+//! moved). The guard comes before the ends are merged, so a stale row never makes a stub;
+//! upserts that a tombstone overrules do not come here.
 
 use std::collections::{HashMap, HashSet};
 

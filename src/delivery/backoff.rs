@@ -56,9 +56,9 @@ impl Backoff {
         !is_known
     }
 
-    /// The store took some of an answer in which others of the projection failed: it stays held, and
-    /// the waits begin anew, this one included, or those that it takes would wait ever longer for
-    /// those that it does not.
+    /// The store took some of the projection while it failed others: it stays held, and the waits
+    /// begin anew, this one included, or those that it takes would wait ever longer for those that it
+    /// does not.
     pub fn progress(&mut self, projection: ProjectionId, now: Instant) {
         if let Some(held) = self.held.get_mut(&projection) {
             held.waits = waits();

@@ -83,6 +83,15 @@ type Burial = Pin<Box<dyn Future<Output = Result<ReceiptId, Fatal>> + Send>>;
 /// Projections, each once.
 type Projections = SmallVec<[ProjectionId; 4]>;
 
+/// One write of a batch.
+#[derive(Clone, Copy)]
+struct Write {
+    begun: Instant,
+    took: Duration,
+    /// Whether it wrote what was written before; see D7.
+    second: bool,
+}
+
 /// How a job under way ended.
 enum Ending<P: Projector> {
     Written {
@@ -92,9 +101,7 @@ enum Ending<P: Projector> {
         /// What else was waiting with each mutation.
         rest: Vec<(Receipts, Place)>,
         attempted: Attempted,
-        begun: Instant,
-        took: Duration,
-        second: bool,
+        write: Write,
     },
     Isolated {
         waiting: Waiting<P::Mutation>,

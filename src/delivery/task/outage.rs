@@ -30,13 +30,14 @@ where
         }
     }
 
-    /// A write of the projection, or a sweep, that began at this moment met no failure.
-    pub(super) fn succeeded(&mut self, projection: ProjectionId, begun: Instant) {
+    /// The store took something of the projection, in a write or a sweep that began at this moment.
+    pub(super) fn took(&mut self, projection: ProjectionId, begun: Instant) {
+        let now = Instant::now();
         if self.backoff.has_failed_since(projection, begun) {
-            // The store may have taken it before it went away.
-            return;
+            // It may have done so before it went away, or takes some and refuses others.
+            return self.backoff.progress(projection, now);
         }
-        let Some(recovered) = self.let_go(projection, Instant::now()) else {
+        let Some(recovered) = self.let_go(projection, now) else {
             return;
         };
         if recovered.after > TICK {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Ending, Projections, SinkTask, TICK};
+use super::{Ending, Projections, SinkTask, TICK, Write};
 use crate::change::ProjectionId;
 use crate::delivery::attempt::{Attempted, Owners, admits, attempt};
 use crate::delivery::buffer::Waiting;
@@ -72,16 +72,18 @@ where
             reach_in("before-write", &name);
             let begun = Instant::now();
             let attempted = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
-            let took = begun.elapsed();
+            let write = Write {
+                begun,
+                took: begun.elapsed(),
+                second,
+            };
             reach_in("after-write", &name);
             Ending::Written {
                 mutations,
                 projections,
                 rest,
                 attempted,
-                begun,
-                took,
-                second,
+                write,
             }
         });
         self.jobs.push(Box::pin(async move {
@@ -137,12 +139,9 @@ where
                 projections,
                 rest,
                 attempted,
-                begun,
-                took,
-                second,
+                write,
             } => {
                 self.writes -= 1;
-                self.wiring.observer.wrote(took);
                 projections.into_iter().for_each(|it| self.landed(it));
                 let batch = mutations.into_iter().zip(rest);
                 let batch = batch.map(|(mutation, (receipts, place))| Waiting {
@@ -152,11 +151,12 @@ where
                 });
                 match attempted {
                     Attempted::Outcomes(outcomes) => {
-                        self.settle(batch, outcomes.into_iter().map(Some), (begun, second));
+                        self.wiring.observer.wrote(write.took);
+                        self.settle(batch, outcomes.into_iter().map(Some), write);
                     }
                     Attempted::Replaced(outcomes) => {
                         self.fenced_until = Some(Instant::now() + TICK / 10);
-                        self.settle(batch, outcomes.into_iter(), (begun, second));
+                        self.settle(batch, outcomes.into_iter(), write);
                     }
                     Attempted::Fatal(reason) => self.fail(reason),
                 }
@@ -181,18 +181,16 @@ where
         &mut self,
         batch: impl Iterator<Item = Waiting<P::Mutation>>,
         outcomes: impl Iterator<Item = Option<Outcome>>,
-        (begun, second): (Instant, bool),
+        Write { begun, second, .. }: Write,
     ) {
         let now = Instant::now();
         let mut retried: Vec<(Outage, u64)> = Vec::new();
         let mut again = Vec::new();
-        let (mut taken, mut failed) = (Projections::new(), Projections::new());
+        let mut taken = Projections::new();
         for (waiting, outcome) in batch.zip(outcomes) {
             let projection = waiting.mutation.projection();
-            match &outcome {
-                Some(Outcome::Failed(_)) => add(&mut failed, projection),
-                Some(_) => add(&mut taken, projection),
-                None => {}
+            if !matches!(outcome, Some(Outcome::Failed(_)) | None) {
+                add(&mut taken, projection);
             }
             match outcome {
                 Some(Outcome::Written) => self.written(waiting, Ended::Written, second, now),
@@ -224,11 +222,7 @@ where
             self.wiring.observer.retried(&outage, count);
         }
         for projection in taken {
-            if failed.contains(&projection) {
-                self.backoff.progress(projection, now);
-            } else {
-                self.succeeded(projection, begun);
-            }
+            self.took(projection, begun);
         }
     }
 

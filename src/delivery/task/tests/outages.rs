@@ -115,3 +115,33 @@ async fn a_write_that_began_before_an_outage_does_not_show_its_end() {
     bench.until_done(OTHER, 2).await;
     bench.until_outage(false).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_one_write_at_a_time_is_not_asked_ever_more_seldom() {
+    let mut bench = Bench::new();
+    let rounds = 12;
+    let gates: Vec<_> = (0..rounds).map(|_| Gate::default()).collect();
+    let fails = || Fault::Fail(SinkError::Outage(outage()));
+    let script = gates
+        .iter()
+        .flat_map(|it| [Fault::Hold(it.clone()), fails()]);
+    bench.store.script(script);
+    let records = 3 * (i64::from(rounds) + 2);
+    for offset in 0..records {
+        let ack = bench.track(OTHER, offset);
+        bench.take(OTHER, offset, &offset.to_string(), ack);
+    }
+    let begun = tokio::time::Instant::now();
+    bench.inlet.hand_over();
+    for (round, gate) in gates.into_iter().enumerate() {
+        bench.store.until_started(2 * round + 2).await;
+        bench.until_outage(true).await;
+        gate.open();
+    }
+    bench.until_done(OTHER, records).await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+}

@@ -70,25 +70,26 @@ impl Batch {
         batch
     }
 
-    /// All rows, each with its place, its `_key` and its version.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (usize, &str, i64)> {
-        let nodes = self.nodes.values();
-        let nodes = nodes.flat_map(|it| it.upserts.iter().chain(&it.deletes));
+    /// The rows that a tombstone can overrule, each with its place, its `_key` and its version. No
+    /// delete is among them: what is there of a deleted row all the same, because somebody has
+    /// restored it, goes, or a truncate would find it for ever.
+    pub(super) fn upserts(&self) -> impl Iterator<Item = (usize, &str, i64)> {
+        let nodes = self.nodes.values().flat_map(|it| &it.upserts);
         let relationships = self.relationships.values().flat_map(|it| &it.rows);
+        let relationships = relationships.filter(|row| row.ends.is_some());
         nodes
             .map(|row| (row.item, row.tombstone.as_str(), row.version))
             .chain(relationships.map(|row| (row.item, row.key.as_str(), row.version)))
     }
 
     /// Leaves out the upserts that are not wanted, by place.
-    pub(super) fn retain_upserts(&mut self, mut wanted: impl FnMut(usize) -> bool) {
+    pub(super) fn retain_upserts(&mut self, wanted: impl Fn(usize) -> bool) {
         for rows in self.nodes.values_mut() {
             rows.upserts.retain(|row| wanted(row.item));
             rows.holes.retain(|hole| wanted(hole.item));
         }
         for rows in self.relationships.values_mut() {
-            rows.rows
-                .retain(|row| row.ends.is_none() || wanted(row.item));
+            rows.rows.retain(|row| wanted(row.item));
             rows.holes.retain(|hole| wanted(hole.item));
         }
     }

@@ -41,7 +41,7 @@ impl DerivedTarget {
         let kind = quoted(&derived.kind);
         let through = |step: usize| {
             let (path, hint) = (pattern(path, Some(step)), seek("x", &path[step].kind));
-            format!("UNWIND $in.rows AS r MATCH {path} {hint}")
+            format!("UNWIND $given.rows AS r MATCH {path} {hint}")
         };
         Self {
             name: name.to_owned(),
@@ -58,7 +58,7 @@ impl DerivedTarget {
                 })
                 .collect(),
             erase: format!(
-                "UNWIND $in.rows AS r \
+                "UNWIND $given.rows AS r \
                  MATCH (n0:{start}) WHERE elementId(n0) = r[0] \
                  MATCH (n{last}:{end}) WHERE elementId(n{last}) = r[1] \
                  MATCH (n0)-[d:{kind}]->(n{last}) \
@@ -139,7 +139,8 @@ pub(super) async fn lock(tx: &mut Transaction, names: BTreeSet<&str>) -> Result<
     if names.is_empty() {
         return Ok(());
     }
-    let statement = format!("UNWIND $in.rows AS r MERGE (l:{LOCK} {{_key: r}}) SET l._lock = true");
+    let statement =
+        format!("UNWIND $given.rows AS r MERGE (l:{LOCK} {{_key: r}}) SET l._lock = true");
     let names = names.into_iter().map(BoltType::from).collect();
     tx.run(&statement, vec![("rows", list_of(names))]).await
 }

@@ -29,7 +29,7 @@ pub(super) struct Hole {
 /// The statement that reads what nodes of a pattern have.
 pub(super) fn of_nodes(pattern: &KeyPattern) -> String {
     format!(
-        "UNWIND $in.rows AS r \
+        "UNWIND $given.rows AS r \
          OPTIONAL MATCH {own} WHERE n._v >= r[1] \
          OPTIONAL MATCH {old} \
          RETURN r[0] AS item, properties(n) AS own, properties(o) AS old",
@@ -41,7 +41,7 @@ pub(super) fn of_nodes(pattern: &KeyPattern) -> String {
 /// The statement that reads what relationships of a type have.
 pub(super) fn of_relationships(kind: &str) -> String {
     format!(
-        "UNWIND $in.rows AS r \
+        "UNWIND $given.rows AS r \
          OPTIONAL MATCH {own} WHERE n._v >= r[1] \
          OPTIONAL MATCH {old} \
          RETURN r[0] AS item, properties(n) AS own, properties(o) AS old",

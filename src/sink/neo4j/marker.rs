@@ -11,7 +11,7 @@ use crate::sink::{Found, Marker};
 /// Finds the markers of these projections.
 pub(super) async fn find(tx: &mut Transaction, names: &[&str]) -> Result<Vec<Found>, Failure> {
     let statement = format!(
-        "MATCH (m:{MARKER}) WHERE m.projection IN $in.names \
+        "MATCH (m:{MARKER}) WHERE m.projection IN $given.names \
          RETURN m.pipeline AS pipeline, m.group AS group, m.projection AS projection, \
          m.fingerprint AS fingerprint, m.started AS started"
     );
@@ -38,9 +38,9 @@ fn read(row: &Row) -> Result<Marker, Failure> {
 /// Writes a marker over the one that may be there.
 pub(super) async fn write(tx: &mut Transaction, marker: &Marker) -> Result<(), Failure> {
     let statement = format!(
-        "MERGE (m:{MARKER} {{projection: $in.projection}}) \
-         SET m.pipeline = $in.pipeline, m.group = $in.group, m.fingerprint = $in.fingerprint, \
-         m.started = $in.started"
+        "MERGE (m:{MARKER} {{projection: $given.projection}}) \
+         SET m.pipeline = $given.pipeline, m.group = $given.group, m.fingerprint = $given.fingerprint, \
+         m.started = $given.started"
     );
     let parameters = vec![
         ("projection", marker.projection.as_str().into()),

@@ -49,7 +49,7 @@ impl NodeTarget {
         // A new node is locked by being new. The lock of another is a write of nothing: it leaves no
         // trace, and needs the property's name to be known to the database, which `prepare` sees to.
         let guarded = format!(
-            "UNWIND $in.rows AS r \
+            "UNWIND $given.rows AS r \
              MERGE {merged} \
              ON MATCH SET n._lock = null \
              WITH n, r, n[$version] AS version \

@@ -39,7 +39,7 @@ impl<'a> Search<'a> {
     fn new(targets: &'a Targets, projection: ProjectionId) -> Option<Self> {
         if let Some(node) = targets.nodes.get(&projection) {
             let statement = format!(
-                "MATCH (n:{label}) WHERE n._v < $in.below RETURN {key} AS key LIMIT {PAGE}",
+                "MATCH (n:{label}) WHERE n._v < $given.below RETURN {key} AS key LIMIT {PAGE}",
                 label = quoted(&node.pattern.label),
                 key = node.pattern.values("n"),
             );
@@ -48,7 +48,7 @@ impl<'a> Search<'a> {
         }
         let relationship = targets.relationships.get(&projection)?;
         let statement = format!(
-            "MATCH ()-[x:{kind}]->() WHERE x._key STARTS WITH $in.name AND x._v < $in.below \
+            "MATCH ()-[x:{kind}]->() WHERE x._key STARTS WITH $given.name AND x._v < $given.below \
              RETURN x._key AS key LIMIT {PAGE}",
             kind = quoted(&relationship.kind),
         );

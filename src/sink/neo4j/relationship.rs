@@ -79,7 +79,7 @@ impl RelationshipTarget {
         let keyed = |a, b| keyed((a, "x", b), &relationship.kind, "r[1]");
         Self {
             probe: format!(
-                "UNWIND $in.rows AS r \
+                "UNWIND $given.rows AS r \
                  MATCH {found} \
                  RETURN collect(r[0]) AS items",
                 found = keyed("", ""),
@@ -88,7 +88,7 @@ impl RelationshipTarget {
                 guard(&keyed("a", "b"), (&start, &end), set)
             }),
             detach: format!(
-                "UNWIND $in.rows AS r \
+                "UNWIND $given.rows AS r \
                  MATCH {found} \
                  WITH r, x, {starts} AS start, {ends} AS end, properties(x) AS properties \
                  DELETE x \
@@ -99,7 +99,7 @@ impl RelationshipTarget {
             ),
             create: Setting::new("x", (&properties, PROPERTIES), &own, |set| {
                 format!(
-                    "UNWIND $in.rows AS r \
+                    "UNWIND $given.rows AS r \
                      MERGE {starts} ON CREATE SET a._stub = true \
                      MERGE {ends} ON CREATE SET b._stub = true \
                      CREATE (a)-[x:{kind}]->(b) {set}",
@@ -108,7 +108,7 @@ impl RelationshipTarget {
                 )
             }),
             reserve: format!(
-                "UNWIND $in.rows AS r \
+                "UNWIND $given.rows AS r \
                  MATCH (t:{TOMBSTONE} {{_key: r[1]}}) \
                  CREATE (t)-[x:{kind} {{_key: r[1]}}]->(t) \
                  DELETE x"
@@ -221,7 +221,7 @@ impl RelationshipTarget {
 
 fn guard(found: &str, (start, end): (&KeyPattern, &KeyPattern), set: &str) -> String {
     format!(
-        "UNWIND $in.rows AS r \
+        "UNWIND $given.rows AS r \
          OPTIONAL MATCH {found} \
          SET x._lock = null \
          WITH r, x, a, b, x[$version] AS version \

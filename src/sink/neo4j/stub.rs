@@ -41,7 +41,7 @@ impl<'a> Candidates<'a> {
 /// Distinct and in order: rivals that lock the same nodes then wait for each other in turn.
 fn statement(pattern: &KeyPattern) -> String {
     format!(
-        "UNWIND $in.rows AS r \
+        "UNWIND $given.rows AS r \
          WITH DISTINCT r ORDER BY r \
          MATCH {node} \
          SET n._lock = null \

@@ -1,7 +1,7 @@
 //! Tombstones: what is remembered of a deleted node or relationship, so that a late writer cannot
 //! bring it back.
 //!
-//! They are looked for twice, each time for all rows of a transaction at once: before it writes
+//! They are looked for twice, each time for all upserts of a transaction at once: before it writes
 //! anything, which finds nearly all, and when it has its locks, which finds what a rival has deleted
 //! in between. (In the statement that writes a node the same look costs the server five times as
 //! much.) Only a tombstone that is newer than the oldest row can overrule one. Where there are few of
@@ -54,7 +54,7 @@ impl Many {
     }
 }
 
-/// The rows of a transaction, each by its `_key` with its place and version.
+/// The upserts of a transaction, each by its `_key` with its place and version.
 pub(super) struct Rows<'a> {
     by_key: HashMap<String, (usize, i64)>,
     /// The lowest version.
@@ -82,6 +82,9 @@ impl<'a> Rows<'a> {
 
     /// The places of those rows that were deleted at a higher version.
     pub(super) async fn overruled(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
+        if self.by_key.is_empty() {
+            return Ok(HashSet::new());
+        }
         if !self.many.were_found() {
             match self.among_newer(tx).await? {
                 Some(overruled) => return Ok(overruled),
@@ -95,7 +98,7 @@ impl<'a> Rows<'a> {
     async fn among_newer(&self, tx: &mut Transaction) -> Result<Option<HashSet<usize>>, Failure> {
         // One row of all costs the server half of what a row of each does.
         let statement = format!(
-            "MATCH (t:{TOMBSTONE}) USING INDEX t:{TOMBSTONE}(_v) WHERE t._v > $in.least \
+            "MATCH (t:{TOMBSTONE}) USING INDEX t:{TOMBSTONE}(_v) WHERE t._v > $given.least \
              WITH t LIMIT {FEW} RETURN collect([t._key, t._v]) AS newer"
         );
         let answer = tx
@@ -120,7 +123,7 @@ impl<'a> Rows<'a> {
 
     async fn one_by_one(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
         let statement = format!(
-            "UNWIND $in.rows AS r \
+            "UNWIND $given.rows AS r \
              MATCH (t:{TOMBSTONE} {{_key: r[1]}}) WHERE t._v > r[2] \
              RETURN collect(r[0]) AS items"
         );
@@ -148,7 +151,7 @@ pub(super) async fn bury(tx: &mut Transaction, deleted: Vec<(String, i64)>) -> R
     }
     // A rival's purge may take the node while this waits for its lock; `SET` would then be lost.
     let statement = format!(
-        "UNWIND $in.rows AS r \
+        "UNWIND $given.rows AS r \
          MERGE (t:{TOMBSTONE} {{_key: r[0]}}) ON CREATE SET t._v = -1 ON MATCH SET t._lock = null \
          WITH t, r, t[$version] AS before \
          SET t._v = CASE WHEN before > r[1] THEN before ELSE r[1] END, t._at = timestamp() \
@@ -197,6 +200,6 @@ async fn purge_in(tx: &mut Transaction) -> Result<(), Failure> {
     }
     // Looked at again, now that they are locked: a rival may just have renewed one.
     let delete =
-        format!("UNWIND $in.rows AS r MATCH (t:{TOMBSTONE} {{_key: r}}) WHERE {old} DELETE t");
+        format!("UNWIND $given.rows AS r MATCH (t:{TOMBSTONE} {{_key: r}}) WHERE {old} DELETE t");
     tx.run(&delete, vec![("rows", list_of(keys))]).await
 }

@@ -49,7 +49,7 @@ pub(super) async fn apply(
         deleted: Vec::new(),
     };
     work.lock_derived(batch).await?;
-    let rows = tombstone::Rows::new(batch.rows(), many);
+    let rows = tombstone::Rows::new(batch.upserts(), many);
     let overruled = work.leave_out_overruled(batch, &rows).await?;
     let incomplete = work.fill(batch).await?;
     work.upsert_nodes(batch).await?;
@@ -90,23 +90,18 @@ impl<'a> Work<'a> {
         derived::lock(self.tx, names).await
     }
 
-    /// Takes the upserts that tombstones overrule out of the batch; answers the places of all rows
-    /// that they do. Deletes stay: what is there of a deleted row all the same, because somebody has
-    /// restored it, has to go, or a truncate would find it for ever.
+    /// Takes the upserts that tombstones overrule out of the batch; answers their places.
     async fn leave_out_overruled(
         &mut self,
         batch: &mut Batch,
         rows: &tombstone::Rows<'_>,
     ) -> Result<HashSet<usize>, Failure> {
         let overruled = rows.overruled(self.tx).await?;
+        for &item in &overruled {
+            self.outcomes[item] = Outcome::Stale;
+        }
         if !overruled.is_empty() {
-            batch.retain_upserts(|item| {
-                let is_overruled = overruled.contains(&item);
-                if is_overruled {
-                    self.outcomes[item] = Outcome::Stale;
-                }
-                !is_overruled
-            });
+            batch.retain_upserts(|item| !overruled.contains(&item));
         }
         Ok(overruled)
     }

@@ -51,7 +51,7 @@ pub(super) const LAST_SYNC_SECONDS: Family = Family {
 
 pub(super) const EVENTS: Family = Family {
     name: "cdc_events_total",
-    help: "Records consumed by what they were: a change, or the reason for ignoring it.",
+    help: "Records consumed by what they were: a change, a truncate, undecodable, or why one concerns no store.",
     labels: &["consumer_group", "table", "outcome"],
 };
 
@@ -93,7 +93,7 @@ pub(super) const REBALANCES: Family = Family {
 
 pub(super) const DEAD_LETTERS: Family = Family {
     name: "cdc_dead_letters_total",
-    help: "Records written to the dead-letter topic, by the kind of error.",
+    help: "Records that can never be applied, by the kind of error.",
     labels: &["target", "reason"],
 };
 

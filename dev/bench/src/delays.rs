@@ -29,12 +29,12 @@ impl Histogram {
     fn source(self) -> &'static str {
         match self {
             Self::Changes => "the program's histogram, between its buckets interpolated",
-            Self::Requests => "of this each request by itself, from the program's histogram, too",
+            Self::Requests => "single requests to the store, from the program's histogram",
         }
     }
 }
 
-/// How long it took from the record's Kafka timestamp to the store's acknowledgement, or a part of it.
+/// How long it took from the record's Kafka timestamp to the store's acknowledgement, or a request alone.
 #[derive(Debug, Clone)]
 pub(crate) struct Delays {
     /// Under which load, for people.

@@ -1,8 +1,8 @@
 //! What `make demo` runs: the example from an empty database to a report, on a stack that is up.
 //!
-//! It starts the program, lets the workload change the shop, waits until all stores have followed,
-//! and compares everything. Exit code 0 means that everything is equal, 1 that something differs, 2
-//! that the demo could not be carried out.
+//! It starts the program, waits until all stores hold the first rows, lets the workload change the
+//! shop, waits until they have followed, and compares everything. Exit code 0 means that everything
+//! is equal, 1 that something differs, 2 that the demo could not be carried out.
 
 mod connector;
 mod program;
@@ -105,8 +105,16 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     clock.say(&format!("distributary is ready: {url}/metrics, log {log}"));
 
     let mut watch = Watch::default();
-    let done = watch.during(&mut session, &stores, &program.endpoint).await;
+    let begun = watch.begin(&stores, &program.endpoint, patience).await;
     // A program that died explains more than the question it did not answer.
+    program.alive()?;
+    let first = begun?;
+    if !first.is_equal() {
+        println!("\nThe stores do not hold the rows that were there before:\n\n{first}");
+        return Ok(false);
+    }
+    clock.say("every store holds the rows that were there before");
+    let done = watch.during(&mut session, &stores, &program.endpoint).await;
     program.alive()?;
     done?;
     clock.say(&format!("the workload is done: {}", session.summary()));
@@ -157,7 +165,7 @@ async fn show(stores: &Stores, report: &checker::Report, watch: &Watch) -> Resul
     let recommendations = recommend::recommend(stores).await?;
     println!("\n{}", report::tables(stores, report).await?);
     println!("{}", report::cache(report, &watch.metrics));
-    println!("{}", report::lags(&watch.metrics, &watch.worst));
+    println!("{}", report::lags(watch));
     println!("{}\n{}", search.text, recommendations.text);
 
     let (samples, regressions) = (watch.sampler.samples(), watch.sampler.regressions());

@@ -6,6 +6,7 @@ use anyhow::Result;
 use checker::{Report, Section, Stores};
 
 use crate::table::Table;
+use crate::watch::Watch;
 use demo::Metrics;
 
 /// Tables in the order of the schema; the outbox is read by other consumers.
@@ -109,8 +110,9 @@ pub(crate) fn cache(report: &Report, metrics: &Metrics) -> String {
     format!("The cache\n\n{table}\n  {found} keys are cached now, {verdict}.\n")
 }
 
-/// Lag per store, with the worst that was seen while the workload ran.
-pub(crate) fn lags(metrics: &Metrics, worst: &BTreeMap<String, f64>) -> String {
+/// Lag per store, with the worst that was seen while the workload ran, and what became of its
+/// changes.
+pub(crate) fn lags(watch: &Watch) -> String {
     let mut table = Table::new(&[
         "store",
         "lag now",
@@ -119,19 +121,26 @@ pub(crate) fn lags(metrics: &Metrics, worst: &BTreeMap<String, f64>) -> String {
         "written",
         "coalesced",
     ]);
-    let now = metrics.largest("cdc_lag_seconds", "target");
-    let sum = metrics.sum("cdc_event_latency_seconds_sum", "target", &[]);
-    let count = metrics.sum("cdc_event_latency_seconds_count", "target", &[]);
-    let written = metrics.sum("cdc_mutations_total", "target", &[("outcome", "written")]);
-    let coalesced = metrics.sum("cdc_coalesced_total", "target", &[]);
+    let now = watch.metrics.largest("cdc_lag_seconds", "target");
+    let grown = |name: &str, only: &[(&str, &str)]| {
+        let mut values = watch.metrics.sum(name, "target", only);
+        for (store, before) in watch.before.sum(name, "target", only) {
+            *values.entry(store).or_default() -= before;
+        }
+        values
+    };
+    let seconds = grown("cdc_event_latency_seconds_sum", &[]);
+    let changes = grown("cdc_event_latency_seconds_count", &[]);
+    let written = grown("cdc_mutations_total", &[("outcome", "written")]);
+    let coalesced = grown("cdc_coalesced_total", &[]);
     let of =
         |values: &BTreeMap<String, f64>, store: &str| values.get(store).copied().unwrap_or(0.0);
     for (store, lag) in &now {
-        let mean = of(&sum, store) / of(&count, store).max(1.0);
+        let mean = of(&seconds, store) / of(&changes, store).max(1.0);
         table.row(&[
             store.clone(),
             format!("{lag:.1} s"),
-            format!("{:.1} s", of(worst, store)),
+            format!("{:.1} s", of(&watch.worst, store)),
             format!("{mean:.2} s"),
             format!("{:.0}", of(&written, store)),
             format!("{:.0}", of(&coalesced, store)),

@@ -23,9 +23,26 @@ pub(crate) struct Watch {
     pub(crate) sampler: Sampler,
     /// The last scrape.
     pub(crate) metrics: Metrics,
+    /// The last one before the workload began.
+    pub(crate) before: Metrics,
 }
 
 impl Watch {
+    /// Waits until the stores hold what is there before the workload, so that what is counted are the
+    /// changes that follow, and servers that have just been started have done most of it once; the
+    /// last comparison either way.
+    pub(crate) async fn begin(
+        &mut self,
+        stores: &Stores,
+        program: &Endpoint,
+        patience: Duration,
+    ) -> Result<Report> {
+        let report = self.until_equal(stores, program, patience).await?;
+        self.before = program.metrics().await?;
+        self.worst.clear();
+        Ok(report)
+    }
+
     /// Runs the workload with a reader of the cache beside it.
     pub(crate) async fn during(
         &mut self,

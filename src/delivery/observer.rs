@@ -23,7 +23,7 @@ pub trait Observer: Send {
     fn applied(&mut self, _table: TableId, _committed_at_ms: i64) {}
     /// So many mutations of a projection ended so.
     fn ended(&mut self, _projection: ProjectionId, _ended: Ended, _count: u64) {}
-    /// A write has ended, well or not, and took so long.
+    /// A write was answered, well or not, and took so long; not told of what the fence kept back.
     fn wrote(&mut self, _took: Duration) {}
     /// So many mutations were merged into others that waited.
     fn coalesced(&mut self, _count: u64) {}

@@ -1,10 +1,18 @@
 //! Rows that come without some of their columns.
 
-use distributary::change::{Op, Row};
+use distributary::change::{Change, Op, Row};
 use distributary::sink::Outcome;
 
-use super::rows::{ITEMS, USERS, change, deleted};
+use super::rows::{ITEMS, USERS, change, deleted, user_row};
 use super::world::{World, drawn, settings};
+
+/// User 1 becomes user 2, and `bio` is not sent.
+fn moved_without_bio() -> Change {
+    let row = user_row("2", "\"a\"", "?", "null");
+    let mut moved = change((USERS, Op::Create), 2, &[("id", "2")], Some(&row));
+    moved.moved_from = Some(Row::from_pairs(&[("id", "1")]));
+    moved
+}
 
 #[tokio::test]
 async fn a_moved_relationship_carries_over_what_was_not_sent_and_what_others_set() {
@@ -51,14 +59,7 @@ async fn a_moved_relationship_carries_over_what_was_not_sent_and_what_others_set
 async fn a_column_that_was_not_sent_keeps_the_value_that_is_there() {
     let world = World::new().await;
     let sink = world.sink(&settings());
-    let row = |name, bio| {
-        [
-            ("id", "1"),
-            ("name", name),
-            ("bio", bio),
-            ("friend_id", "null"),
-        ]
-    };
+    let row = |name, bio| user_row("1", name, bio, "null");
     let at = |version, row: &[(&str, &str)]| {
         change((USERS, Op::Update), version, &[("id", "1")], Some(row))
     };
@@ -89,28 +90,10 @@ async fn a_column_that_was_not_sent_keeps_the_value_that_is_there() {
 async fn a_changed_primary_key_takes_what_was_not_sent_from_the_old_node() {
     let world = World::new().await;
     let sink = world.sink(&settings());
-    let row = |id, bio| {
-        [
-            ("id", id),
-            ("name", "\"a\""),
-            ("bio", bio),
-            ("friend_id", "null"),
-        ]
-    };
-    world
-        .write(
-            &sink,
-            &[change(
-                (USERS, Op::Create),
-                1,
-                &[("id", "1")],
-                Some(&row("1", "\"large\"")),
-            )],
-        )
-        .await;
-    let mut moved = change((USERS, Op::Create), 2, &[("id", "2")], Some(&row("2", "?")));
-    moved.moved_from = Some(Row::from_pairs(&[("id", "1")]));
-    let move_both = [deleted(2, USERS, &[("id", "1")]), moved];
+    let row = user_row("1", "\"a\"", "\"large\"", "null");
+    let created = change((USERS, Op::Create), 1, &[("id", "1")], Some(&row));
+    world.write(&sink, &[created]).await;
+    let move_both = [deleted(2, USERS, &[("id", "1")]), moved_without_bio()];
     world.write(&sink, &move_both).await;
     // A replay finds the old node gone, and the value where it put it.
     world.write(&sink, &move_both).await;
@@ -125,15 +108,7 @@ async fn a_changed_primary_key_takes_what_was_not_sent_from_the_old_node() {
 async fn a_value_that_nobody_has_is_counted_and_the_rest_is_written() {
     let world = World::new().await;
     let sink = world.sink(&settings());
-    let row = [
-        ("id", "2"),
-        ("name", "\"a\""),
-        ("bio", "?"),
-        ("friend_id", "null"),
-    ];
-    let mut moved = change((USERS, Op::Create), 2, &[("id", "2")], Some(&row));
-    moved.moved_from = Some(Row::from_pairs(&[("id", "1")]));
-    world.write(&sink, &[moved]).await;
+    world.write(&sink, &[moved_without_bio()]).await;
     assert_eq!(drawn(&world.snapshot().await), ["User 2"]);
     assert_eq!(sink.incomplete(), 1);
     world.clean_up().await;

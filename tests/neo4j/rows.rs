@@ -58,14 +58,23 @@ pub(super) fn befriended(version: i64, id: &str, friend: &str) -> Change {
 }
 
 fn user_with_friend(version: i64, id: &str, name: &str, friend: &str) -> Change {
-    let key = [("id", id)];
-    let after = [
+    let after = user_row(id, name, "null", friend);
+    change((USERS, Op::Update), version, &[("id", id)], Some(&after))
+}
+
+/// The columns of a user.
+pub(super) fn user_row<'a>(
+    id: &'a str,
+    name: &'a str,
+    bio: &'a str,
+    friend: &'a str,
+) -> [(&'a str, &'a str); 4] {
+    [
         ("id", id),
         ("name", name),
-        ("bio", "null"),
+        ("bio", bio),
         ("friend_id", friend),
-    ];
-    change((USERS, Op::Update), version, &key, Some(&after))
+    ]
 }
 
 pub(super) fn product(version: i64, id: &str) -> Change {

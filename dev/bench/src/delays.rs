@@ -34,7 +34,8 @@ impl Histogram {
     }
 }
 
-/// How long it took from the record's Kafka timestamp to the store's acknowledgement, or a request alone.
+/// How long it took from the record's Kafka timestamp to the store's acknowledgement, or a request
+/// alone.
 #[derive(Debug, Clone)]
 pub(crate) struct Delays {
     /// Under which load, for people.

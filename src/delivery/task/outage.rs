@@ -31,7 +31,7 @@ where
     }
 
     /// The store took something of the projection, in a write or a sweep that began at this moment.
-    pub(super) fn took(&mut self, projection: ProjectionId, begun: Instant) {
+    pub(super) fn took_some(&mut self, projection: ProjectionId, begun: Instant) {
         let now = Instant::now();
         if self.backoff.has_failed_since(projection, begun) {
             // It may have done so before it went away, or takes some and refuses others.

@@ -127,7 +127,7 @@ where
                     deleted,
                     "applied a truncate"
                 );
-                self.took(it.projection, it.begun);
+                self.took_some(it.projection, it.begun);
                 if is_over {
                     self.truncated(it.partition);
                 }

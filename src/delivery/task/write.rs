@@ -222,7 +222,7 @@ where
             self.wiring.observer.retried(&outage, count);
         }
         for projection in taken {
-            self.took(projection, begun);
+            self.took_some(projection, begun);
         }
     }
 

@@ -136,10 +136,10 @@ impl Transaction {
 /// that it knows by name as early as it can, before the lock that the statement takes; a property
 /// whose name is a parameter can only be read where the text does.
 ///
-/// What the caller gives is in the parameter `given`, a map. The planner looks at how long a parameter
-/// is that is a list or a text, plans a statement for each power of ten of it, and plans it again
-/// when the next one is of another: for batches as they come that took twice the time of running
-/// them (Neo4j 5.26, seen in `db.stats.retrieve('QUERIES')`). Into a map it does not look.
+/// What the caller gives is in the parameter `given`, a map. The planner looks at how long a
+/// parameter is that is a list or a text, plans a statement for each power of ten of it, and plans
+/// it again when the next one is of another: for batches as they come that took twice the time of
+/// running them (Neo4j 5.26, seen in `db.stats.retrieve('QUERIES')`). Into a map it does not look.
 fn query(statement: &str, parameters: Vec<(&str, BoltType)>) -> Query {
     let given: BoltMap = parameters
         .into_iter()

@@ -37,11 +37,7 @@ fn read(row: &Row) -> Result<Marker, Failure> {
 
 /// Writes a marker over the one that may be there.
 pub(super) async fn write(tx: &mut Transaction, marker: &Marker) -> Result<(), Failure> {
-    let statement = format!(
-        "MERGE (m:{MARKER} {{projection: $given.projection}}) \
-         SET m.pipeline = $given.pipeline, m.group = $given.group, m.fingerprint = $given.fingerprint, \
-         m.started = $given.started"
-    );
+    let statement = format!("MERGE (m:{MARKER} {{projection: $given.projection}}) SET m += $given");
     let parameters = vec![
         ("projection", marker.projection.as_str().into()),
         ("pipeline", marker.pipeline.as_str().into()),

@@ -227,8 +227,14 @@ impl Group {
         };
         let (answer, answered) = mpsc::channel();
         let consumer = Arc::clone(&self.consumer);
-        // On a thread of its own, because a synchronous commit has no deadline.
-        std::thread::spawn(move || answer.send(commit(&consumer, &list)).is_ok());
+        // On a thread of its own, because a synchronous commit has no deadline. It lets go of the
+        // consumer before it answers: whoever lets go last closes it, and a process that does not
+        // wait for that is gone before the group hears that it leaves.
+        std::thread::spawn(move || {
+            let committed = commit(&consumer, &list);
+            drop(consumer);
+            answer.send(committed).is_ok()
+        });
         match answered.recv_timeout(COMMIT_TIMEOUT) {
             Ok(Ok(())) => reach("after-last-commit"),
             Ok(Err(error)) => {

@@ -274,7 +274,7 @@ async fn a_rebalance_commits_before_the_next_owner_begins_and_that_one_goes_on_f
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watermark_that_comes_after_its_partition_was_given_up_is_never_committed() {
-    let cluster = Cluster::new(2);
+    let cluster = Cluster::real(2).await;
     cluster.fill(2, 5).await;
     let mut first = cluster.join();
     first.records(10).await;

@@ -1,6 +1,6 @@
 //! Neo4j: nodes and relationships, each guarded by the version of the row that makes it (D8).
 //!
-//! One batch is one transaction: locks of derived relationships, a look for tombstones, node
+//! One batch is one transaction: a look for tombstones, locks of derived relationships, node
 //! upserts, relationships, derived relationships, node deletes, another look, tombstones, sweep of
 //! stubs. `docs/graph.md` says what is kept in the graph and why the order is this. The surprising
 //! fact: the server's planner fetches properties before the locks that the text takes first; see
@@ -39,6 +39,7 @@ use self::batch::Batch;
 use self::client::{Client, Transaction};
 use self::error::{Failure, Patience};
 use self::targets::Targets;
+use self::transaction::Opened;
 use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::config::{self, ProjectionKind};
@@ -62,8 +63,9 @@ pub struct GraphProjection<'a> {
 /// The sink for graphs: one database.
 pub struct Neo4j {
     shared: Arc<Shared>,
-    /// Whose write it is. The next batch is converted while one is written, but two transactions of
-    /// ours at once would only deadlock. The wait ends with those before, each of which has an end.
+    /// Whose write it is. The next batch is converted and its transaction opened while one is
+    /// written, but two that write at once would only deadlock. The wait ends with those before, each
+    /// of which has an end.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -134,13 +136,24 @@ impl Neo4j {
         self.shared.incomplete.load(Ordering::Relaxed)
     }
 
+    /// Opens the transaction of a batch, and waits for its turn.
+    async fn in_turn(
+        &self,
+        batch: &[GraphMutation],
+    ) -> Result<(Opened, OwnedMutexGuard<()>), SinkError> {
+        let batch = Batch::new(&self.shared.targets, batch);
+        let opened = self.to_the_end(|shared| async move { shared.open(batch).await });
+        let opened = opened.await?;
+        Ok((opened, Arc::clone(&self.turn).lock_owned().await))
+    }
+
     async fn write_in_turn(
         &self,
+        opened: Opened,
         turn: OwnedMutexGuard<()>,
-        batch: Batch,
     ) -> Result<Vec<Outcome>, SinkError> {
         self.to_the_end(|shared| async move {
-            let written = shared.write(batch).await;
+            let written = shared.write(opened).await;
             drop(turn);
             written
         })
@@ -179,33 +192,38 @@ impl Shared {
         error
     }
 
-    async fn write(&self, mut batch: Batch) -> Result<Vec<Outcome>, SinkError> {
-        match self.attempt(&mut batch).await {
+    async fn open(&self, batch: Batch) -> Result<Opened, SinkError> {
+        let items = batch.items;
+        let opened = Opened::new(&self.client, batch, &self.many).await;
+        opened.map_err(|failure| self.explain(failure, items))
+    }
+
+    async fn write(&self, opened: Opened) -> Result<Vec<Outcome>, SinkError> {
+        let (fingerprint, items) = (opened.batch.fingerprint, opened.batch.items);
+        match self.attempt(opened).await {
             Ok(outcomes) => {
-                self.patience.reset(batch.fingerprint);
+                self.patience.reset(fingerprint);
                 self.purge_now_and_then().await;
                 Ok(outcomes)
             }
             Err(failure)
-                if failure.is_constraint()
-                    && self.patience.is_over(batch.fingerprint, batch.items) =>
+                if failure.is_constraint() && self.patience.is_over(fingerprint, items) =>
             {
                 Err(error::unfit())
             }
-            Err(failure) => Err(self.explain(failure, batch.items)),
+            Err(failure) => Err(self.explain(failure, items)),
         }
     }
 
-    async fn attempt(&self, batch: &mut Batch) -> Result<Vec<Outcome>, Failure> {
-        let mut tx = self.client.begin().await?;
-        match transaction::apply(&self.targets, batch, &mut tx, &self.many).await {
+    async fn attempt(&self, mut opened: Opened) -> Result<Vec<Outcome>, Failure> {
+        match transaction::apply(&self.targets, &mut opened, &self.many).await {
             Ok(applied) => {
-                tx.commit().await?;
+                opened.tx.commit().await?;
                 self.count_incomplete(&applied.incomplete);
                 Ok(applied.outcomes)
             }
             Err(failure) => {
-                tx.roll_back().await;
+                opened.tx.roll_back().await;
                 Err(failure)
             }
         }
@@ -307,9 +325,8 @@ impl Sink for Neo4j {
     type Mutation = GraphMutation;
 
     async fn write(&self, batch: &[GraphMutation]) -> Result<Vec<Outcome>, SinkError> {
-        let batch = Batch::new(&self.shared.targets, batch);
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        self.write_in_turn(turn, batch).await
+        let (opened, turn) = self.in_turn(batch).await?;
+        self.write_in_turn(opened, turn).await
     }
 
     async fn write_if(
@@ -317,12 +334,16 @@ impl Sink for Neo4j {
         batch: &[GraphMutation],
         admits: impl Fn() -> bool + Send + Sync,
     ) -> Result<Option<Vec<Outcome>>, SinkError> {
-        let batch = Batch::new(&self.shared.targets, batch);
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        if !admits() {
-            return Ok(None);
+        let (opened, turn) = self.in_turn(batch).await?;
+        if admits() {
+            return self.write_in_turn(opened, turn).await.map(Some);
         }
-        self.write_in_turn(turn, batch).await.map(Some)
+        drop(turn);
+        let ended = self.to_the_end(|_| async move {
+            opened.tx.roll_back().await;
+            Ok(None)
+        });
+        ended.await
     }
 
     async fn ping(&self) -> Result<(), SinkError> {

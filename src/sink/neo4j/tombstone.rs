@@ -55,19 +55,15 @@ impl Many {
 }
 
 /// The upserts of a transaction, each by its `_key` with its place and version.
-pub(super) struct Rows<'a> {
+pub(super) struct Rows {
     by_key: HashMap<String, (usize, i64)>,
     /// The lowest version.
     least: i64,
-    many: &'a Many,
 }
 
-impl<'a> Rows<'a> {
+impl Rows {
     /// Rows, each with place, `_key` and version.
-    pub(super) fn new<'r>(
-        rows: impl Iterator<Item = (usize, &'r str, i64)>,
-        many: &'a Many,
-    ) -> Self {
+    pub(super) fn new<'r>(rows: impl Iterator<Item = (usize, &'r str, i64)>) -> Self {
         let mut least = i64::MAX;
         let by_key = rows.map(|(item, key, version)| {
             least = least.min(version);
@@ -76,19 +72,22 @@ impl<'a> Rows<'a> {
         Self {
             by_key: by_key.collect(),
             least,
-            many,
         }
     }
 
     /// The places of those rows that were deleted at a higher version.
-    pub(super) async fn overruled(&self, tx: &mut Transaction) -> Result<HashSet<usize>, Failure> {
+    pub(super) async fn overruled(
+        &self,
+        tx: &mut Transaction,
+        many: &Many,
+    ) -> Result<HashSet<usize>, Failure> {
         if self.by_key.is_empty() {
             return Ok(HashSet::new());
         }
-        if !self.many.were_found() {
+        if !many.were_found() {
             match self.among_newer(tx).await? {
                 Some(overruled) => return Ok(overruled),
-                None => self.many.found(),
+                None => many.found(),
             }
         }
         self.one_by_one(tx).await

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use neo4rs::BoltType;
 
 use super::batch::{Batch, Relationships};
-use super::client::Transaction;
+use super::client::{Client, Transaction};
 use super::derived::{self, Pairs};
 use super::error::Failure;
 use super::fill;
@@ -23,6 +23,40 @@ pub(super) struct Applied {
     pub(super) incomplete: BTreeMap<ProjectionId, u64>,
 }
 
+/// A transaction that has looked for tombstones and done nothing else: it holds no lock and waits for
+/// none, so it may be opened while another is under way.
+pub(super) struct Opened {
+    pub(super) tx: Transaction,
+    pub(super) batch: Batch,
+    rows: tombstone::Rows,
+    /// The places of those that a tombstone overrules.
+    overruled: HashSet<usize>,
+}
+
+impl Opened {
+    /// Begins a transaction for a batch.
+    pub(super) async fn new(
+        client: &Client,
+        batch: Batch,
+        many: &tombstone::Many,
+    ) -> Result<Self, Failure> {
+        let rows = tombstone::Rows::new(batch.upserts());
+        let mut tx = client.begin().await?;
+        match rows.overruled(&mut tx, many).await {
+            Ok(overruled) => Ok(Self {
+                tx,
+                batch,
+                rows,
+                overruled,
+            }),
+            Err(failure) => {
+                tx.roll_back().await;
+                Err(failure)
+            }
+        }
+    }
+}
+
 /// A transaction and what it remembers of what it has done.
 struct Work<'a> {
     tx: &'a mut Transaction,
@@ -34,13 +68,18 @@ struct Work<'a> {
     deleted: Vec<(String, i64)>,
 }
 
-/// Applies a batch within an open transaction, which the caller ends.
+/// Applies a batch within its transaction, which the caller ends.
 pub(super) async fn apply(
     targets: &Targets,
-    batch: &mut Batch,
-    tx: &mut Transaction,
+    opened: &mut Opened,
     many: &tombstone::Many,
 ) -> Result<Applied, Failure> {
+    let Opened {
+        tx,
+        batch,
+        rows,
+        overruled,
+    } = opened;
     let mut work = Work {
         tx,
         targets,
@@ -48,15 +87,14 @@ pub(super) async fn apply(
         candidates: Candidates::default(),
         deleted: Vec::new(),
     };
+    work.leave_out(batch, overruled);
     work.lock_derived(batch).await?;
-    let rows = tombstone::Rows::new(batch.upserts(), many);
-    let overruled = work.leave_out_overruled(batch, &rows).await?;
     let incomplete = work.fill(batch).await?;
     work.upsert_nodes(batch).await?;
     let absent = work.write_relationships(batch).await?;
     work.delete_nodes(batch).await?;
     // Everything is locked: what was not deleted by now cannot be before the commit.
-    if !rows.overruled(work.tx).await?.is_subset(&overruled) {
+    if !rows.overruled(work.tx, many).await?.is_subset(overruled) {
         return Err(Failure::Rival(
             "a rival deleted a row that was being written",
         ));
@@ -90,20 +128,14 @@ impl<'a> Work<'a> {
         derived::lock(self.tx, names).await
     }
 
-    /// Takes the upserts that tombstones overrule out of the batch; answers their places.
-    async fn leave_out_overruled(
-        &mut self,
-        batch: &mut Batch,
-        rows: &tombstone::Rows<'_>,
-    ) -> Result<HashSet<usize>, Failure> {
-        let overruled = rows.overruled(self.tx).await?;
-        for &item in &overruled {
+    /// Takes the upserts that tombstones overrule out of the batch.
+    fn leave_out(&mut self, batch: &mut Batch, overruled: &HashSet<usize>) {
+        for &item in overruled {
             self.outcomes[item] = Outcome::Stale;
         }
         if !overruled.is_empty() {
             batch.retain_upserts(|item| !overruled.contains(&item));
         }
-        Ok(overruled)
     }
 
     /// Completes rows that came without some value; answers how many stay incomplete.

@@ -310,6 +310,31 @@ async fn batches_that_are_given_to_one_sink_at_once_do_not_contend() {
 }
 
 #[tokio::test]
+async fn batches_of_nodes_that_overlap_are_written_whole_and_do_not_contend() {
+    const ROWS: i64 = 300;
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    let upsert = |version, id: i64| product(version, &id.to_string());
+    let delete = |version, id: i64| deleted(version, PRODUCTS, &[("id", &id.to_string())]);
+    let all = vec![Outcome::Written; ROWS.try_into().unwrap()];
+    for round in 1..=10 {
+        // The second half comes and goes, the last time it goes.
+        let second = match round % 2 {
+            0 => delete,
+            _ => upsert,
+        };
+        let one: Vec<_> = (0..ROWS).map(|id| upsert(round, id)).collect();
+        let two: Vec<_> = (ROWS..2 * ROWS).map(|id| second(round, id)).collect();
+        let (one, two) = (world.project(&one), world.project(&two));
+        let (one, two) = tokio::join!(sink.write(&one), sink.write(&two));
+        assert_eq!((one.unwrap(), two.unwrap()), (all.clone(), all.clone()));
+    }
+    let left = world.snapshot().await.nodes;
+    assert_eq!(left.len(), all.len());
+    world.clean_up().await;
+}
+
+#[tokio::test]
 async fn a_batch_whose_owner_was_replaced_while_it_waited_for_its_turn_is_not_sent() {
     let world = World::new().await;
     let sink = world.sink(&settings());

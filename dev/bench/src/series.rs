@@ -15,6 +15,8 @@ pub(crate) enum Contestant {
     Again,
     /// A client that does nothing but write the same rows: the store's limit.
     Bare,
+    /// The same with two requests under way at once, where one at a time is the rule.
+    BareTwo,
     /// Quix Streams.
     Peer,
     /// The program with Elasticsearch alone.
@@ -35,6 +37,7 @@ impl fmt::Display for Contestant {
             Self::Program => "distributary",
             Self::Again => "distributary (A/A)",
             Self::Bare => "bare client",
+            Self::BareTwo => "bare client, two at a time",
             Self::Peer => "quixstreams",
             Self::SearchAlone => "Elasticsearch alone",
             Self::CacheAlone => "Redis alone",

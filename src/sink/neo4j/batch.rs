@@ -11,6 +11,7 @@ use super::node::NodeRow;
 use super::properties::Properties;
 use super::relationship::RelationshipRow;
 use super::targets::Targets;
+use super::turn::Company;
 use super::value::{list_of, property};
 use crate::change::ProjectionId;
 use crate::projector::graph::{Action, Fill, GraphMutation, Json};
@@ -68,6 +69,14 @@ impl Batch {
         }
         batch.fingerprint = hasher.finish();
         batch
+    }
+
+    /// How its transaction stands to others of ours.
+    pub(super) fn company(&self) -> Company {
+        match self.relationships.is_empty() {
+            true => Company::Borne,
+            false => Company::Alone,
+        }
     }
 
     /// The rows that a tombstone can overrule, each with its place, its `_key` and its version. No

@@ -23,6 +23,7 @@ mod stub;
 mod targets;
 mod tombstone;
 mod transaction;
+mod turn;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,13 +34,13 @@ use std::time::Instant;
 
 use futures_util::stream::Stream;
 use neo4rs::BoltType;
-use tokio::sync::OwnedMutexGuard;
 
 use self::batch::Batch;
 use self::client::{Client, Transaction};
 use self::error::{Failure, Patience};
 use self::targets::Targets;
 use self::transaction::Opened;
+use self::turn::{Company, Turn, Turns};
 use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::config::{self, ProjectionKind};
@@ -63,10 +64,6 @@ pub struct GraphProjection<'a> {
 /// The sink for graphs: one database.
 pub struct Neo4j {
     shared: Arc<Shared>,
-    /// Whose write it is. The next batch is converted and its transaction opened while one is
-    /// written, but two that write at once would only deadlock. The wait ends with those before, each
-    /// of which has an end.
-    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What outlives the caller of a write, because a transaction is never left half way.
@@ -76,6 +73,8 @@ struct Shared {
     create_constraints: bool,
     patience: Patience,
     many: tombstone::Many,
+    /// The next batch is converted and its transaction opened before its turn.
+    turns: Turns,
     /// When tombstones were last looked through.
     purged: Mutex<Option<Instant>>,
     incomplete: AtomicU64,
@@ -121,11 +120,11 @@ impl Neo4j {
                 create_constraints: settings.create_constraints,
                 patience: Patience::default(),
                 many: tombstone::Many::default(),
+                turns: Turns::default(),
                 purged: Mutex::default(),
                 incomplete: AtomicU64::new(0),
                 warned: Mutex::default(),
             }),
-            turn: Arc::default(),
         }
     }
 
@@ -137,27 +136,17 @@ impl Neo4j {
     }
 
     /// Opens the transaction of a batch, and waits for its turn.
-    async fn in_turn(
-        &self,
-        batch: &[GraphMutation],
-    ) -> Result<(Opened, OwnedMutexGuard<()>), SinkError> {
+    async fn in_turn(&self, batch: &[GraphMutation]) -> Result<(Opened, Turn), SinkError> {
         let batch = Batch::new(&self.shared.targets, batch);
+        let company = batch.company();
         let opened = self.to_the_end(|shared| async move { shared.open(batch).await });
         let opened = opened.await?;
-        Ok((opened, Arc::clone(&self.turn).lock_owned().await))
+        Ok((opened, self.shared.turns.wait(company).await))
     }
 
-    async fn write_in_turn(
-        &self,
-        opened: Opened,
-        turn: OwnedMutexGuard<()>,
-    ) -> Result<Vec<Outcome>, SinkError> {
-        self.to_the_end(|shared| async move {
-            let written = shared.write(opened).await;
-            drop(turn);
-            written
-        })
-        .await
+    async fn write_in_turn(&self, opened: Opened, turn: Turn) -> Result<Vec<Outcome>, SinkError> {
+        self.to_the_end(|shared| async move { shared.write(opened, turn).await })
+            .await
     }
 
     /// Runs to its end whatever becomes of the caller: the driver's futures must not be dropped,
@@ -198,9 +187,9 @@ impl Shared {
         opened.map_err(|failure| self.explain(failure, items))
     }
 
-    async fn write(&self, opened: Opened) -> Result<Vec<Outcome>, SinkError> {
+    async fn write(&self, opened: Opened, turn: Turn) -> Result<Vec<Outcome>, SinkError> {
         let (fingerprint, items) = (opened.batch.fingerprint, opened.batch.items);
-        match self.attempt(opened).await {
+        match self.attempt(opened, turn).await {
             Ok(outcomes) => {
                 self.patience.reset(fingerprint);
                 self.purge_now_and_then().await;
@@ -215,10 +204,12 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, mut opened: Opened) -> Result<Vec<Outcome>, Failure> {
+    async fn attempt(&self, mut opened: Opened, turn: Turn) -> Result<Vec<Outcome>, Failure> {
         match transaction::apply(&self.targets, &mut opened, &self.many).await {
             Ok(applied) => {
+                let open = turn.has_written();
                 opened.tx.commit().await?;
+                drop(open);
                 self.count_incomplete(&applied.incomplete);
                 Ok(applied.outcomes)
             }
@@ -254,6 +245,7 @@ impl Shared {
             }
             *purged = Some(Instant::now());
         }
+        let _turn = self.turns.wait(Company::Alone).await;
         if let Err(failure) = tombstone::purge(&self.client).await {
             let error = self.explain(failure, 1);
             tracing::debug!(%error, "purging tombstones; tried again later");

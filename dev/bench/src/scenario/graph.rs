@@ -20,17 +20,22 @@ pub(crate) const RELATIONSHIPS: &str = "Neo4j, relationships";
 
 /// Once for products, which are nodes, and once for order items, which are relationships.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
-    use Contestant::{Bare, Program};
+    use Contestant::{Bare, BareTwo, Program};
     let mut all = Vec::new();
-    for (name, shape) in [(NODES, bench.few()), (RELATIONSHIPS, bench.items())] {
+    for (name, shape, contestants) in [
+        (NODES, bench.few(), &[Bare, Program, BareTwo][..]),
+        // Two at a time would deadlock.
+        (RELATIONSHIPS, bench.items(), &[Bare, Program]),
+    ] {
         let load = bench.load(shape).await?;
         let writes = load.writes(BATCH);
         let once = async |who| {
             bench.database.prepare(&load).await?;
             let run = match who {
-                Bare => {
+                Bare | BareTwo => {
+                    let at_once = if who == Bare { 1 } else { 2 };
                     // The driver's futures are large.
-                    let work = Box::pin(bench.database.write(&load, &writes));
+                    let work = Box::pin(bench.database.write(&load, &writes, at_once));
                     bare(&bench.stack, (load.len(), writes.len()), work).await?
                 }
                 _ => with_program(bench, &load).await?,
@@ -38,8 +43,8 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
             bench.database.compare(&load).await?;
             Ok(run)
         };
-        warm_up(name, &[Bare, Program], &once).await;
-        let series = in_turns(name, &[Bare, Program], bench.sizes.rounds, &once);
+        warm_up(name, &contestants[..2], &once).await;
+        let series = in_turns(name, contestants, bench.sizes.rounds, &once);
         all.extend(series.await);
     }
     Ok(all)

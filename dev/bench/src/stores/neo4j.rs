@@ -7,6 +7,7 @@ use std::fs;
 use std::os::fd::{BorrowedFd, RawFd};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt as _, stream};
 use neo4rs::{BoltList, BoltType, ConfigBuilder, Graph, Query, query};
 use socket2::SockRef;
 
@@ -61,24 +62,33 @@ impl Database {
         Ok(())
     }
 
-    /// Writes rows, one transaction after another.
-    pub(crate) async fn write(&self, load: &Load, writes: &[Last]) -> Result<()> {
-        let [upsert, delete] = statements(load.shape.rows.table);
-        for batch in writes.chunks(BATCH) {
-            let (gone, there): (Vec<&Last>, Vec<_>) = batch.iter().partition(|it| it.deleted);
-            let mut transaction = self.graph.start_txn().await?;
-            turn_off_nagle();
-            for (text, rows) in [(upsert, there), (delete, gone)] {
-                if rows.is_empty() {
-                    continue;
-                }
-                let value = rows.into_iter().map(|it| parameter(load, it)).collect();
-                let rows = BoltType::List(BoltList { value });
-                transaction.run(query(text).param("rows", rows)).await?;
-            }
-            transaction.commit().await?;
+    /// Writes rows, so many transactions at a time.
+    pub(crate) async fn write(&self, load: &Load, writes: &[Last], at_once: usize) -> Result<()> {
+        let batches = writes
+            .chunks(BATCH)
+            .map(|rows| self.write_batch(load, rows));
+        let mut written = stream::iter(batches).buffer_unordered(at_once);
+        while let Some(written) = written.next().await {
+            written?;
         }
         Ok(())
+    }
+
+    /// Writes rows in one transaction.
+    async fn write_batch(&self, load: &Load, rows: &[Last]) -> Result<()> {
+        let [upsert, delete] = statements(load.shape.rows.table);
+        let (gone, there): (Vec<&Last>, Vec<_>) = rows.iter().partition(|it| it.deleted);
+        let mut transaction = self.graph.start_txn().await?;
+        turn_off_nagle();
+        for (text, rows) in [(upsert, there), (delete, gone)] {
+            if rows.is_empty() {
+                continue;
+            }
+            let value = rows.into_iter().map(|it| parameter(load, it)).collect();
+            let rows = BoltType::List(BoltList { value });
+            transaction.run(query(text).param("rows", rows)).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Compares every node or relationship of the load's table with what the load leaves.

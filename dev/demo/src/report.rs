@@ -146,5 +146,8 @@ pub(crate) fn lags(watch: &Watch) -> String {
             format!("{:.0}", of(&coalesced, store)),
         ]);
     }
-    format!("Lag\n\n{table}")
+    let note = "  Latency is from a change's commit until the store has it, while changes come as fast as this machine\n  \
+                can make them. Servers that were just started are slow at first, above all Neo4j, which plans each\n  \
+                kind of statement once: `make demo` again shows them warm.";
+    format!("Lag\n\n{table}\n{note}\n")
 }

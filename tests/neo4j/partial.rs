@@ -1,16 +1,22 @@
 //! Rows that come without some of their columns.
 
 use distributary::change::{Change, Op, Row};
-use distributary::sink::Outcome;
+use distributary::projector::graph::Action;
+use distributary::sink::{Outcome, Sink as _};
 
 use super::rows::{ITEMS, USERS, change, deleted, user_row};
 use super::world::{World, drawn, settings};
 
 /// User 1 becomes user 2, and `bio` is not sent.
 fn moved_without_bio() -> Change {
-    let row = user_row("2", "\"a\"", "?", "null");
-    let mut moved = change((USERS, Op::Create), 2, &[("id", "2")], Some(&row));
-    moved.moved_from = Some(Row::from_pairs(&[("id", "1")]));
+    moved("1", "2")
+}
+
+/// One user becomes another, and `bio` is not sent.
+fn moved(from: &str, to: &str) -> Change {
+    let row = user_row(to, "\"a\"", "?", "null");
+    let mut moved = change((USERS, Op::Create), 2, &[("id", to)], Some(&row));
+    moved.moved_from = Some(Row::from_pairs(&[("id", from)]));
     moved
 }
 
@@ -100,6 +106,34 @@ async fn a_changed_primary_key_takes_what_was_not_sent_from_the_old_node() {
     let snapshot = world.snapshot().await;
     assert_eq!(drawn(&snapshot), ["User 2"]);
     assert_eq!(snapshot.nodes.values().next().unwrap()["bio"], "large");
+    assert_eq!(sink.incomplete(), 0);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_changed_primary_key_takes_what_the_batch_before_it_is_still_writing() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    // Batches of nodes only, the first of many: such ones overlap.
+    let nodes = |changes: &[Change]| {
+        let mut all = world.project(changes);
+        all.retain(|it| matches!(it.action, Action::UpsertNode { .. }));
+        all
+    };
+    let create = |id: &str| {
+        let row = user_row(id, "\"a\"", "\"large\"", "null");
+        change((USERS, Op::Create), 1, &[("id", id)], Some(&row))
+    };
+    // In the first round nothing overlaps: old tombstones are forgotten, and statements planned.
+    for round in 1..=3 {
+        let id = |last: i32| (10_000 * round + last).to_string();
+        let first: Vec<_> = (1..1000).map(|last| create(&id(last))).collect();
+        let (first, second) = (nodes(&first), nodes(&[moved(&id(1), &id(0))]));
+        let (first, second) = tokio::join!(sink.write(&first), sink.write(&second));
+        assert!([first, second].iter().all(Result::is_ok));
+        let moved = &world.snapshot().await.nodes[&("User".into(), id(0))];
+        assert_eq!(moved.get("bio"), Some(&"large".into()));
+    }
     assert_eq!(sink.incomplete(), 0);
     world.clean_up().await;
 }

@@ -71,11 +71,13 @@ impl Batch {
         batch
     }
 
-    /// How its transaction stands to others of ours.
+    /// How its transaction stands to others of ours. What is to be read of rows besides its own may
+    /// be what the one before is committing.
     pub(super) fn company(&self) -> Company {
-        match self.relationships.is_empty() {
-            true => Company::Borne,
-            false => Company::Alone,
+        let reads = self.nodes.values().any(|it| !it.holes.is_empty());
+        match reads || !self.relationships.is_empty() {
+            true => Company::Alone,
+            false => Company::Borne,
         }
     }
 

@@ -40,7 +40,7 @@ use self::client::{Client, Transaction};
 use self::error::{Failure, Patience};
 use self::targets::Targets;
 use self::transaction::Opened;
-use self::turn::{Company, Turn, Turns};
+use self::turn::{Company, Open, Turn, Turns};
 use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::config::{self, ProjectionKind};
@@ -73,7 +73,6 @@ struct Shared {
     create_constraints: bool,
     patience: Patience,
     many: tombstone::Many,
-    /// The next batch is converted and its transaction opened before its turn.
     turns: Turns,
     /// When tombstones were last looked through.
     purged: Mutex<Option<Instant>>,
@@ -135,13 +134,17 @@ impl Neo4j {
         self.shared.incomplete.load(Ordering::Relaxed)
     }
 
-    /// Opens the transaction of a batch, and waits for its turn.
+    /// Converts a batch, opens its transaction and waits for its turn.
     async fn in_turn(&self, batch: &[GraphMutation]) -> Result<(Opened, Turn), SinkError> {
+        let next = self.shared.turns.next().await;
         let batch = Batch::new(&self.shared.targets, batch);
-        let company = batch.company();
+        let company = match self.shared.is_purge_due() {
+            true => Company::Alone,
+            false => batch.company(),
+        };
         let opened = self.to_the_end(|shared| async move { shared.open(batch).await });
         let opened = opened.await?;
-        Ok((opened, self.shared.turns.wait(company).await))
+        Ok((opened, self.shared.turns.wait(next, company).await))
     }
 
     async fn write_in_turn(&self, opened: Opened, turn: Turn) -> Result<Vec<Outcome>, SinkError> {
@@ -190,9 +193,11 @@ impl Shared {
     async fn write(&self, opened: Opened, turn: Turn) -> Result<Vec<Outcome>, SinkError> {
         let (fingerprint, items) = (opened.batch.fingerprint, opened.batch.items);
         match self.attempt(opened, turn).await {
-            Ok(outcomes) => {
+            Ok((outcomes, open)) => {
                 self.patience.reset(fingerprint);
-                self.purge_now_and_then().await;
+                if open.is_alone() {
+                    self.purge_now_and_then().await;
+                }
                 Ok(outcomes)
             }
             Err(failure)
@@ -204,14 +209,14 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, mut opened: Opened, turn: Turn) -> Result<Vec<Outcome>, Failure> {
+    async fn attempt(&self, opened: Opened, turn: Turn) -> Result<(Vec<Outcome>, Open), Failure> {
+        let mut opened = opened.renewed(&self.client, &self.many).await?;
         match transaction::apply(&self.targets, &mut opened, &self.many).await {
             Ok(applied) => {
                 let open = turn.has_written();
                 opened.tx.commit().await?;
-                drop(open);
                 self.count_incomplete(&applied.incomplete);
-                Ok(applied.outcomes)
+                Ok((applied.outcomes, open))
             }
             Err(failure) => {
                 opened.tx.roll_back().await;
@@ -236,16 +241,18 @@ impl Shared {
         }
     }
 
-    /// Forgets old tombstones. That this fails is no reason for a write to fail.
+    fn is_purge_due(&self) -> bool {
+        let purged = self.purged.lock().unwrap_or_else(PoisonError::into_inner);
+        purged.is_none_or(|at| at.elapsed() >= tombstone::PURGED_EVERY)
+    }
+
+    /// Forgets old tombstones, while no other transaction of ours is open that writes. That this
+    /// fails is no reason for a write to fail.
     async fn purge_now_and_then(&self) {
-        {
-            let mut purged = self.purged.lock().unwrap_or_else(PoisonError::into_inner);
-            if purged.is_some_and(|at| at.elapsed() < tombstone::PURGED_EVERY) {
-                return;
-            }
-            *purged = Some(Instant::now());
+        if !self.is_purge_due() {
+            return;
         }
-        let _turn = self.turns.wait(Company::Alone).await;
+        *self.purged.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if let Err(failure) = tombstone::purge(&self.client).await {
             let error = self.explain(failure, 1);
             tracing::debug!(%error, "purging tombstones; tried again later");

@@ -1,6 +1,7 @@
 //! What one transaction does with a batch, in its order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use neo4rs::BoltType;
 
@@ -23,11 +24,16 @@ pub(super) struct Applied {
     pub(super) incomplete: BTreeMap<ProjectionId, u64>,
 }
 
+/// How long an opened transaction may wait for its turn, or the server would end it in the middle:
+/// it counts from its beginning (`db.transaction.timeout`).
+const OPENED_FOR: Duration = Duration::from_secs(5);
+
 /// A transaction that has looked for tombstones and done nothing else: it holds no lock and waits for
-/// none, so it may be opened while another is under way.
+/// none, so it may be opened while another is under way, and dropped.
 pub(super) struct Opened {
     pub(super) tx: Transaction,
     pub(super) batch: Batch,
+    at: Instant,
     rows: tombstone::Rows,
     /// The places of those that a tombstone overrules.
     overruled: HashSet<usize>,
@@ -41,11 +47,13 @@ impl Opened {
         many: &tombstone::Many,
     ) -> Result<Self, Failure> {
         let rows = tombstone::Rows::new(batch.upserts());
+        let at = Instant::now();
         let mut tx = client.begin().await?;
         match rows.overruled(&mut tx, many).await {
             Ok(overruled) => Ok(Self {
                 tx,
                 batch,
+                at,
                 rows,
                 overruled,
             }),
@@ -54,6 +62,19 @@ impl Opened {
                 Err(failure)
             }
         }
+    }
+
+    /// The same, in a new transaction if this one has waited for long.
+    pub(super) async fn renewed(
+        self,
+        client: &Client,
+        many: &tombstone::Many,
+    ) -> Result<Self, Failure> {
+        if self.at.elapsed() < OPENED_FOR {
+            return Ok(self);
+        }
+        self.tx.roll_back().await;
+        Self::new(client, self.batch, many).await
     }
 }
 
@@ -79,6 +100,7 @@ pub(super) async fn apply(
         batch,
         rows,
         overruled,
+        ..
     } = opened;
     let mut work = Work {
         tx,

@@ -1,4 +1,5 @@
-//! Whose turn it is: two transactions of ours that write at once would only deadlock.
+//! Whose turn it is. Transactions of ours that write at once would deadlock where relationships
+//! share their ends, and leave nobody the processors where they do not.
 //!
 //! One that has written everything holds its locks and waits for nobody's, if all it wrote are nodes:
 //! the next one may write while it is committed, which takes the server a third as long as writing
@@ -12,6 +13,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWrite
 /// The turns of one sink, in the order in which they were asked for.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
+    /// Held by the one that comes next.
+    next: Arc<Mutex<()>>,
     /// Held by the transaction that writes.
     writing: Arc<Mutex<()>>,
     /// Held by each transaction until it has ended.
@@ -25,6 +28,13 @@ pub(super) enum Company {
     Borne,
     /// It is the only one.
     Alone,
+}
+
+/// The right to get ready: only one opens its transaction ahead, or those that wait would have all
+/// connections, and be out of their order. Given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Next {
+    _only: OwnedMutexGuard<()>,
 }
 
 /// The right to write. Given back when it is dropped.
@@ -43,8 +53,15 @@ pub(super) enum Open {
 }
 
 impl Turns {
+    /// Waits until nobody else comes next.
+    pub(super) async fn next(&self) -> Next {
+        Next {
+            _only: Arc::clone(&self.next).lock_owned().await,
+        }
+    }
+
     /// Waits until it may write. The wait ends with those before, each of which has an end.
-    pub(super) async fn wait(&self, company: Company) -> Turn {
+    pub(super) async fn wait(&self, next: Next, company: Company) -> Turn {
         let writing = Arc::clone(&self.writing).lock_owned().await;
         let open = Arc::clone(&self.open);
         let open = match company {
@@ -55,6 +72,7 @@ impl Turns {
                 _only: open.write_owned().await,
             },
         };
+        drop(next);
         Turn {
             _writing: writing,
             open,
@@ -69,6 +87,12 @@ impl Turn {
     }
 }
 
+impl Open {
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self, Self::Alone { .. })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
@@ -76,26 +100,42 @@ mod tests {
     use super::Company::{Alone, Borne};
     use super::*;
 
+    async fn turn(turns: &Turns, company: Company) -> Turn {
+        turns.wait(turns.next().await, company).await
+    }
+
     #[tokio::test]
     async fn of_two_that_bear_each_other_one_writes_while_the_other_commits_and_not_before() {
         let turns = Turns::default();
-        let first = turns.wait(Borne).await;
-        assert!(turns.wait(Borne).now_or_never().is_none());
+        let first = turn(&turns, Borne).await;
+        assert!(turn(&turns, Borne).now_or_never().is_none());
         let committing = first.has_written();
-        assert!(turns.wait(Borne).now_or_never().is_some());
+        assert!(turn(&turns, Borne).now_or_never().is_some());
         drop(committing);
     }
 
     #[tokio::test]
     async fn one_that_is_to_be_alone_waits_for_all_commits_and_is_waited_for_until_its_own() {
         let turns = Turns::default();
-        let committing = turns.wait(Borne).await.has_written();
-        assert!(turns.wait(Alone).now_or_never().is_none());
+        let committing = turn(&turns, Borne).await.has_written();
+        assert!(turn(&turns, Alone).now_or_never().is_none());
         drop(committing);
-        let committing = turns.wait(Alone).await.has_written();
-        assert!(turns.wait(Borne).now_or_never().is_none());
-        assert!(turns.wait(Alone).now_or_never().is_none());
+        let committing = turn(&turns, Alone).await.has_written();
+        assert!(turn(&turns, Borne).now_or_never().is_none());
+        assert!(turn(&turns, Alone).now_or_never().is_none());
         drop(committing);
-        assert!(turns.wait(Borne).now_or_never().is_some());
+        assert!(turn(&turns, Borne).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn only_one_gets_ready_while_another_writes() {
+        let turns = Turns::default();
+        let writing = turn(&turns, Borne).await;
+        let next = turns.next().await;
+        assert!(turns.next().now_or_never().is_none());
+        drop(writing);
+        let writing = turns.wait(next, Borne).await;
+        assert!(turns.next().now_or_never().is_some());
+        drop(writing);
     }
 }

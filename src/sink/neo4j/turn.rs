@@ -1,5 +1,6 @@
-//! Whose turn it is. Transactions of ours that write at once would deadlock where relationships
-//! share their ends, and leave nobody the processors where they do not.
+//! Whose turn it is: one transaction of ours writes at a time, because those whose relationships share
+//! their ends would deadlock. (Nodes would not, and a server with processors to spare takes more of
+//! them from two at once; see `BENCHMARKS.md`.)
 //!
 //! One that has written everything holds its locks and waits for nobody's, if all it wrote are nodes:
 //! the next one may write while it is committed, which takes the server a third as long as writing

@@ -44,7 +44,9 @@ impl Logging {
         let terminal = std::io::stderr().is_terminal();
         let logs = tracing_subscriber::fmt()
             .with_env_filter(self.filter())
-            .with_writer(std::io::stderr);
+            .with_writer(std::io::stderr)
+            // It would say on standard error that standard error is gone, and panic over that.
+            .log_internal_errors(false);
         let started = match (self.log_format, terminal) {
             (LogFormat::Json, _) | (LogFormat::Auto, false) => logs
                 .json()

@@ -5,6 +5,7 @@
 
 mod logging;
 mod offsets;
+mod output;
 mod run;
 mod validate;
 mod version;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{self, Config, Inputs, Mistakes, Severity};
 use crate::error::exit;
 pub use logging::{LogFormat, Logging};
+use output::complain;
 
 /// Keeps Elasticsearch, Redis and Neo4j in step with Postgres from Debezium's change topics on
 /// Kafka.
@@ -128,7 +130,7 @@ impl Cli {
 
 /// Shows the mistakes of a configuration to a person.
 fn refuse(mistakes: &Mistakes) -> ExitCode {
-    eprintln!("{mistakes}");
+    complain(mistakes);
     let only_warnings = mistakes.0.iter().all(|it| it.severity == Severity::Warning);
     ExitCode::from(if only_warnings {
         exit::NO

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use rdkafka::error::KafkaError;
 
+use super::output::{complain, print};
 use super::{Global, refuse};
 use crate::config::{Config, Groups};
 use crate::error::exit;
@@ -134,9 +135,9 @@ impl Offsets {
             Action::Reset(reset) => reset.run(&config),
         };
         match done {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(answer) => print(answer),
             Err(refusal) => {
-                eprintln!("error: {refusal}");
+                complain(format_args!("error: {refusal}"));
                 ExitCode::from(refusal.exit_code())
             }
         }
@@ -172,96 +173,100 @@ impl Which {
     }
 }
 
-fn show(config: &Config, which: &Which) -> Result<(), Refusal> {
+/// What `show` answers.
+fn show(config: &Config, which: &Which) -> Result<String, Refusal> {
     let group = which.group(config);
     let admin = Admin::new(&config.source, &group)?;
     let standings = which.standings(config, &admin)?;
     let members = admin.members(&group)?;
-    println!("group {group}: {members} running members");
+    let mut lines = vec![format!("group {group}: {members} running members")];
     if config.source.groups == Groups::PerSink && which.group.is_none() {
-        let groups: Vec<_> = config
-            .sinks
-            .keys()
-            .map(|it| format!("{group}.{it}"))
-            .collect();
-        println!(
-            "(`groups: per_sink`: see --group with one of {})",
-            groups.join(", ")
-        );
+        let sinks = config.sinks.keys();
+        let groups: Vec<_> = sinks.map(|it| format!("{group}.{it}")).collect();
+        let groups = groups.join(", ");
+        lines.push(format!(
+            "(`groups: per_sink`: see --group with one of {groups})"
+        ));
     }
-    let width = standings
-        .iter()
-        .map(|it| it.topic.len())
-        .max()
-        .unwrap_or(0)
-        .max(5);
-    println!(
+    let width = topic_width(&standings);
+    lines.push(format!(
         "{:width$}  PARTITION  {:>14}  {:>14}  {:>10}",
         "TOPIC", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"
-    );
-    for it in standings {
-        let current = it.commit.as_ref().map(|commit| commit.next.get());
-        let lag = current.map(|next| (it.high - next).max(0));
-        let text = |number: Option<i64>| number.map_or("-".to_owned(), |it| it.to_string());
-        println!(
+    ));
+    for it in &standings {
+        let lag = it.current().map(|next| (it.high - next).max(0));
+        lines.push(format!(
             "{:width$}  {:>9}  {:>14}  {:>14}  {:>10}",
             it.topic,
             it.partition,
-            text(current),
+            or_dash(it.current()),
             it.high,
-            text(lag)
-        );
+            or_dash(lag)
+        ));
     }
-    Ok(())
+    Ok(lines.join("\n"))
+}
+
+/// How wide the column of topics is.
+fn topic_width(standings: &[Standing]) -> usize {
+    let topics = standings.iter().map(|it| it.topic.len());
+    topics.fold("TOPIC".len(), usize::max)
+}
+
+fn or_dash(number: Option<i64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |it| it.to_string())
 }
 
 impl Reset {
-    fn run(&self, config: &Config) -> Result<(), Refusal> {
+    /// Resets, or finds out what that would do; what it answers.
+    fn run(&self, config: &Config) -> Result<String, Refusal> {
         let group = self.which.group(config);
         let admin = Admin::new(&config.source, &group)?;
         let standings = self.which.standings(config, &admin)?;
         let offsets = self.target.offsets(&admin, &standings)?;
-        let width = standings
-            .iter()
-            .map(|it| it.topic.len())
-            .max()
-            .unwrap_or(0)
-            .max(5);
-        println!(
+        let width = topic_width(&standings);
+        let mut lines = vec![format!(
             "{:width$}  PARTITION  {:>14}  {:>14}",
             "TOPIC", "CURRENT-OFFSET", "NEW-OFFSET"
-        );
+        )];
         let mut commits = Vec::with_capacity(standings.len());
         for (standing, new) in standings.into_iter().zip(offsets) {
             let new = new.clamp(standing.low, standing.high);
-            let current = standing
-                .commit
-                .as_ref()
-                .map_or("-".to_owned(), |it| it.next.get().to_string());
-            println!(
-                "{:width$}  {:>9}  {current:>14}  {new:>14}",
-                standing.topic, standing.partition
-            );
+            let (topic, partition) = (&standing.topic, standing.partition);
+            let current = or_dash(standing.current());
+            lines.push(format!(
+                "{topic:width$}  {partition:>9}  {current:>14}  {new:>14}"
+            ));
             let note = note(config, &admin, &standing)?;
             commits.push((standing, NextOffset::given(new), note));
         }
-        if !self.execute {
-            println!("dry run: nothing was changed; add --execute to do it");
-            return Ok(());
-        }
-        let members = admin.members(&group)?;
-        if members > 0 {
-            return Err(Refusal::Running(group, members));
-        }
-        match admin.commit(&commits) {
-            Ok(()) => {
-                println!("group {group}: {} partitions reset", commits.len());
-                Ok(())
-            }
-            Err(error) if is_group_running(&error) => Err(Refusal::Running(group, 1)),
-            Err(error) => Err(error.into()),
-        }
+        lines.push(if self.execute {
+            commit(&admin, &group, &commits)?;
+            format!("group {group}: {} partitions reset", commits.len())
+        } else {
+            "dry run: nothing was changed; add --execute to do it".to_owned()
+        });
+        Ok(lines.join("\n"))
     }
+}
+
+/// Commits for a group that nobody is in.
+fn commit(
+    admin: &Admin,
+    group: &str,
+    commits: &[(Standing, NextOffset, CommitNote)],
+) -> Result<(), Refusal> {
+    let members = admin.members(group)?;
+    if members > 0 {
+        return Err(Refusal::Running(group.to_owned(), members));
+    }
+    admin.commit(commits).map_err(|error| {
+        if is_group_running(&error) {
+            Refusal::Running(group.to_owned(), 1)
+        } else {
+            error.into()
+        }
+    })
 }
 
 /// The note of a reset: it belongs to the topic as it is and to the configured epoch; the last
@@ -307,10 +312,7 @@ impl Target {
             return Ok(admin.at_time(standings, time)?);
         }
         let one = |it: &Standing| {
-            let current = it
-                .commit
-                .as_ref()
-                .map_or(it.low, |commit| commit.next.get());
+            let current = it.current().unwrap_or(it.low);
             match (self.to_offset, self.shift_by) {
                 (Some(offset), _) => offset,
                 (None, Some(by)) => current.saturating_add(by),

@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::output::complain;
 use super::{Global, refuse};
 use crate::config::Config;
 use crate::error::{Fatal, exit};
@@ -43,7 +44,9 @@ impl Run {
             Err(mistakes) => return refuse(&mistakes),
         };
         if let Some(unknown) = self.unknown(&config) {
-            eprintln!("error: --adopt {unknown}: the configuration has no such projection");
+            complain(format_args!(
+                "error: --adopt {unknown}: the configuration has no such projection"
+            ));
             return ExitCode::from(exit::USAGE);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -57,7 +60,7 @@ impl Run {
                 code
             }
             Err(error) => {
-                eprintln!("error: cannot start the runtime: {error}");
+                complain(format_args!("error: cannot start the runtime: {error}"));
                 ExitCode::from(exit::SOFTWARE)
             }
         }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::output::print;
 use super::{Global, refuse};
 use crate::config::{self, Config, Loaded, Mistakes};
 
@@ -44,8 +45,7 @@ impl Validate {
         if denied {
             return code;
         }
-        println!("{}", summary(&config));
-        ExitCode::SUCCESS
+        print(summary(&config))
     }
 }
 

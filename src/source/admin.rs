@@ -29,6 +29,14 @@ pub struct Standing {
     pub high: i64,
 }
 
+impl Standing {
+    /// The offset that the group reads next, if it has committed one.
+    #[must_use]
+    pub fn current(&self) -> Option<i64> {
+        self.commit.as_ref().map(|commit| commit.next.get())
+    }
+}
+
 /// Looks at and changes the offsets of one group.
 pub struct Admin {
     consumer: BaseConsumer,

@@ -3,17 +3,36 @@
 mod offsets;
 mod run;
 
+use std::fs::File;
+use std::io::PipeWriter;
 use std::path::Path;
 use std::process::{Command, Output};
 
+/// What there is a warning of: a sink that no projection writes to.
+const UNUSED: [&str; 4] = [
+    "--set",
+    "sinks.spare.type=redis",
+    "--set",
+    "sinks.spare.url=redis://spare",
+];
+
 fn distributary(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_distributary"))
+    command(directory, arguments).output().unwrap()
+}
+
+fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_distributary"));
+    command
         .current_dir(directory)
         .args(arguments)
         .env_remove("DISTRIBUTARY_CONFIG")
-        .env_remove("RUST_LOG")
-        .output()
-        .unwrap()
+        .env_remove("RUST_LOG");
+    command
+}
+
+/// A pipe that nobody reads any more.
+fn read_no_more() -> PipeWriter {
+    std::io::pipe().unwrap().1
 }
 
 fn example() -> &'static Path {
@@ -66,20 +85,39 @@ fn all_mistakes_are_shown_and_the_code_is_that_of_a_configuration() {
 
 #[test]
 fn warnings_fail_only_where_they_are_denied() {
-    let unused = [
-        "--set",
-        "sinks.spare.type=redis",
-        "--set",
-        "sinks.spare.url=redis://spare",
-    ];
-    let output = distributary(example(), &[&["validate"], &unused[..]].concat());
+    let output = distributary(example(), &[&["validate"], &UNUSED[..]].concat());
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stderr).contains("no projection writes to the sink `spare`"));
     let denied = distributary(
         example(),
-        &[&["validate", "--deny-warnings"], &unused[..]].concat(),
+        &[&["validate", "--deny-warnings"], &UNUSED[..]].concat(),
     );
     assert_eq!((denied.status.code(), text(&denied.stdout)), (Some(1), ""));
+}
+
+#[test]
+fn a_command_ends_as_ever_although_nobody_reads_what_it_says() {
+    for (arguments, code) in [
+        (vec!["validate"], 0),
+        ([&["validate", "--deny-warnings"], &UNUSED[..]].concat(), 1),
+        (vec!["validate", "--set", "budget=lots"], 78),
+        // The warnings are logged.
+        ([&["run", "--adopt", "none"], &UNUSED[..]].concat(), 2),
+    ] {
+        let mut command = command(example(), &arguments);
+        command.stdout(read_no_more()).stderr(read_no_more());
+        let ended = command.status().unwrap();
+        assert_eq!(ended.code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = command(example(), &["validate"]);
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(69));
+    assert!(text(&output.stderr).starts_with("error: cannot write the output: "));
 }
 
 #[test]

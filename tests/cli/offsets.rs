@@ -1,6 +1,6 @@
 //! `offsets show` and `offsets reset` beside a real group, and the replay that follows.
 
-use super::said;
+use super::{read_no_more, said};
 use crate::support::feed::{Feed, change, row};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,9 @@ async fn offsets_are_reset_only_with_execute_and_only_while_the_group_is_stopped
         "{dry:?}"
     );
     assert_eq!(feed.kafka.committed(&topic, 0), Some(3));
-    let done = feed.call.output(&execute);
+    // As `… | head` makes it.
+    let mut unread = feed.call.command(&execute);
+    let done = unread.stdout(read_no_more()).output().unwrap();
     assert!(done.status.success(), "{done:?}");
     assert_eq!(feed.kafka.committed(&topic, 0), Some(0));
     let shown = said(&feed.call.output(&["offsets", "show"]));

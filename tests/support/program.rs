@@ -37,7 +37,8 @@ impl Call {
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The command, not run yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_distributary"));
         command.args(arguments);
         for config in &self.configs {

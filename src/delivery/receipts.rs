@@ -23,6 +23,8 @@ struct Receipt {
     unapplied: u32,
     /// Mutations that have not ended.
     pending: u32,
+    /// Bytes of mutations that are kept after they were written.
+    kept: u64,
     /// The partition was taken from us: the ack is worth nothing.
     dropped: bool,
 }
@@ -43,9 +45,15 @@ impl ReceiptBook {
             committed_at_ms,
             unapplied: mutations,
             pending: mutations,
+            kept: 0,
             dropped: false,
         };
         ReceiptId(u32::try_from(self.open.insert(receipt)).expect("the budget bounds receipts"))
+    }
+
+    /// So many bytes of one mutation are kept after it is in the store, until it has ended.
+    pub fn keeps(&mut self, id: ReceiptId, bytes: u64) {
+        self.open[id.0 as usize].kept += bytes;
     }
 
     /// One mutation is in the store. Answers the record's table and commit time when it was the
@@ -57,9 +65,13 @@ impl ReceiptBook {
             .then(|| (receipt.ack.partition().table, receipt.committed_at_ms))
     }
 
-    /// The notice to the ledger that the record is in the store; its ack no longer says so.
+    /// The notice to the ledger that the record is in the store, and what is kept of it: its ack no
+    /// longer says so.
     pub fn notice(&mut self, id: ReceiptId) -> Applied {
-        self.open[id.0 as usize].ack.applied()
+        let receipt = &mut self.open[id.0 as usize];
+        receipt
+            .ack
+            .applied(size_of::<Receipt>() as u64 + receipt.kept)
     }
 
     /// One mutation has ended. Answers the ack when it was the record's last one and the ack is

@@ -15,7 +15,9 @@ use crate::projector::Mutation;
 /// What waits for its second write.
 #[derive(Debug)]
 pub(super) struct Second<M> {
-    queue: VecDeque<(Instant, Waiting<M>)>,
+    /// By the moment at which they fall due; none is empty. Apart, so that memory grows and goes
+    /// with what waits: one long queue would keep room for twice as much.
+    batches: VecDeque<(Instant, VecDeque<Waiting<M>>)>,
     /// A drain does not wait for the delay.
     hurry: bool,
 }
@@ -23,22 +25,29 @@ pub(super) struct Second<M> {
 impl<M> Default for Second<M> {
     fn default() -> Self {
         Self {
-            queue: VecDeque::new(),
+            batches: VecDeque::new(),
             hurry: false,
         }
     }
 }
 
 impl<M: Mutation> Second<M> {
+    /// What a mutation takes while it waits, in bytes.
+    pub(super) fn cost(mutation: &M) -> u64 {
+        (size_of::<Waiting<M>>() + mutation.bytes()) as u64
+    }
+
     pub(super) fn push(&mut self, due: Instant, waiting: Waiting<M>) {
-        self.queue.push_back((due, waiting));
+        match self.batches.back_mut() {
+            Some((theirs, batch)) if *theirs == due => batch.push_back(waiting),
+            _ => self.batches.push_back((due, VecDeque::from([waiting]))),
+        }
     }
 
     pub(super) fn put_back(&mut self, due: Instant, waiting: Vec<Waiting<M>>) {
-        waiting
-            .into_iter()
-            .rev()
-            .for_each(|it| self.queue.push_front((due, it)));
+        if !waiting.is_empty() {
+            self.batches.push_front((due, waiting.into()));
+        }
     }
 
     pub(super) fn hurry(&mut self, hurry: bool) {
@@ -50,9 +59,7 @@ impl<M: Mutation> Second<M> {
         let mut taken: Vec<Waiting<M>> = Vec::new();
         let mut places: HashMap<M::Key, usize, RandomState> = HashMap::default();
         while taken.len() < most
-            && let Some((_, waiting)) = self
-                .queue
-                .pop_front_if(|(due, _)| self.hurry || *due <= now)
+            && let Some(waiting) = self.pop_due(now)
         {
             match places.entry(waiting.mutation.key().clone()) {
                 Entry::Vacant(place) => {
@@ -69,30 +76,43 @@ impl<M: Mutation> Second<M> {
         taken
     }
 
+    fn pop_due(&mut self, now: Instant) -> Option<Waiting<M>> {
+        if !self.is_due(now) {
+            return None;
+        }
+        let (_, batch) = self.batches.front_mut()?;
+        let waiting = batch.pop_front();
+        if batch.is_empty() {
+            self.batches.pop_front();
+        }
+        waiting
+    }
+
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.queue
-            .front()
-            .is_some_and(|(due, _)| self.hurry || *due <= now)
+        self.next().is_some_and(|due| self.hurry || due <= now)
     }
 
     /// Whether a mutation of the projection is among them.
     pub(super) fn waits(&self, projection: ProjectionId) -> bool {
-        let mut waiting = self.queue.iter().map(|(_, waiting)| waiting);
+        let mut waiting = self.batches.iter().flat_map(|(_, batch)| batch);
         waiting.any(|it| it.mutation.projection() == projection)
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.queue.front().map(|(due, _)| *due)
+        self.batches.front().map(|(due, _)| *due)
     }
 
     /// Forgets what belongs to nobody any more.
     pub(super) fn drop_orphans(&mut self, book: &mut ReceiptBook) {
-        self.queue.retain(|(_, waiting)| {
-            let orphan = waiting.receipts.iter().all(|&it| book.is_dropped(it));
-            if orphan {
-                waiting.receipts.iter().for_each(|&it| book.abandon(it));
-            }
-            !orphan
+        self.batches.retain_mut(|(_, batch)| {
+            batch.retain(|waiting| {
+                let orphan = waiting.receipts.iter().all(|&it| book.is_dropped(it));
+                if orphan {
+                    waiting.receipts.iter().for_each(|&it| book.abandon(it));
+                }
+                !orphan
+            });
+            !batch.is_empty()
         });
     }
 }

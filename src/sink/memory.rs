@@ -11,6 +11,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
 use tokio::sync::{Semaphore, watch};
@@ -75,6 +76,7 @@ pub struct Record<K> {
 pub struct Memory<M: Mutation> {
     shared: Arc<Shared<M::Key>>,
     delete: Option<Delete<M>>,
+    again_after: Option<Duration>,
 }
 
 /// Makes the delete of a target at a version.
@@ -104,6 +106,7 @@ impl<M: Mutation> Clone for Memory<M> {
         Self {
             shared: Arc::clone(&self.shared),
             delete: self.delete,
+            again_after: self.again_after,
         }
     }
 }
@@ -131,6 +134,7 @@ impl<M: Mutation> Memory<M> {
                 ended: watch::Sender::new(0),
             }),
             delete: None,
+            again_after: None,
         }
     }
 
@@ -140,6 +144,16 @@ impl<M: Mutation> Memory<M> {
     pub fn with_deletes(self, delete: Delete<M>) -> Self {
         let delete = Some(delete);
         Self { delete, ..self }
+    }
+
+    /// A store that wants everything to be written a second time after so long.
+    #[must_use]
+    pub fn with_second_writes(self, after: Duration) -> Self {
+        let again_after = Some(after);
+        Self {
+            again_after,
+            ..self
+        }
     }
 
     /// Appends to the script; each write takes one fault from its front.
@@ -284,6 +298,10 @@ impl<M: Mutation> Sink for Memory<M> {
 
     async fn ping(&self) -> Result<(), SinkError> {
         std::future::ready(self.up()).await
+    }
+
+    fn again_after(&self) -> Option<Duration> {
+        self.again_after
     }
 
     fn older(

@@ -12,6 +12,7 @@ use crate::delivery::attempt::{Attempted, Owners, admits, attempt};
 use crate::delivery::buffer::Waiting;
 use crate::delivery::observer::Ended;
 use crate::delivery::receipts::ReceiptId;
+use crate::delivery::second::Second;
 use crate::error::Fatal;
 use crate::fault_point::reach_in;
 use crate::projector::{Mutation, Projector};
@@ -237,10 +238,15 @@ where
             let projection = waiting.mutation.projection();
             self.wiring.observer.ended(projection, ended, 1);
             self.buffer.landed(waiting.place);
+            let again_after = self.wiring.sink.again_after();
+            // One of the records it stands for is charged for it.
+            if let (Some(_), Some(&receipt)) = (again_after, waiting.receipts.first()) {
+                self.book.keeps(receipt, Second::cost(&waiting.mutation));
+            }
             for &receipt in &waiting.receipts {
                 self.applied(receipt);
             }
-            if let Some(delay) = self.wiring.sink.again_after() {
+            if let Some(delay) = again_after {
                 self.second.push(now + delay, waiting);
                 return;
             }

@@ -46,14 +46,15 @@ impl Ack {
         self.offset
     }
 
-    /// A receipt that the store holds the record although the ack is still to come (D7). The ack
-    /// then no longer says so.
-    pub fn applied(&mut self) -> Applied {
+    /// A receipt that the store holds the record although the ack is still to come (D7); until then
+    /// the sink keeps so many bytes of it. The ack then no longer says so.
+    pub fn applied(&mut self, kept: u64) -> Applied {
         self.applied = true;
         Applied {
             partition: self.partition,
             generation: self.generation,
             sequence: self.sequence,
+            kept: u32::try_from(kept).unwrap_or(u32::MAX),
         }
     }
 }
@@ -91,6 +92,7 @@ pub struct Applied {
     partition: Partition,
     generation: Generation,
     sequence: u64,
+    kept: u32,
 }
 
 impl Applied {
@@ -127,6 +129,8 @@ struct Entry {
     pending: u16,
     /// What it is charged to the budget now.
     bytes: u32,
+    /// What sinks keep of it that hold it already.
+    kept: u32,
 }
 
 /// One partition under one assignment.
@@ -231,6 +235,7 @@ impl Ledger {
             unapplied: fan_out,
             pending: fan_out,
             bytes,
+            kept: 0,
         });
         Ok(Acks {
             partition: self.partition,
@@ -250,17 +255,20 @@ impl Ledger {
                 unapplied: 0,
                 pending: 0,
                 bytes: 64,
+                kept: 0,
             };
             self.push(filler);
         }
     }
 
-    /// One sink holds the record: its bytes are no longer needed, only its place is.
+    /// One sink holds the record: no more of its bytes are needed than what the sink keeps and its
+    /// place.
     pub fn applied(&mut self, applied: &Applied) {
         if applied.generation == self.generation
             && let Some(entry) = entry(&mut self.entries, self.first, applied.sequence)
         {
             entry.unapplied = entry.unapplied.saturating_sub(1);
+            entry.kept = entry.kept.saturating_add(applied.kept);
             self.held -= shrink(entry);
         }
     }
@@ -318,13 +326,15 @@ fn entry(entries: &mut VecDeque<Entry>, first: u64, sequence: u64) -> Option<&mu
     entries.get_mut(index)
 }
 
-/// Charges no more than the place once every sink holds the record; answers what was given back.
+/// Charges no more than the place and what is kept once every sink holds the record; answers what
+/// was given back.
 fn shrink(entry: &mut Entry) -> u64 {
     let place = u32::try_from(ENTRY_COST).expect("a small constant");
-    if entry.unapplied > 0 || entry.bytes <= place {
+    let needed = place.saturating_add(entry.kept);
+    if entry.unapplied > 0 || entry.bytes <= needed {
         return 0;
     }
-    let back = entry.bytes - place;
-    entry.bytes = place;
+    let back = entry.bytes - needed;
+    entry.bytes = needed;
     u64::from(back)
 }

@@ -100,7 +100,7 @@ fn a_record_that_every_sink_holds_costs_only_its_place() {
     let mut acks = track(&mut ledger, 10, 2);
     assert_eq!(ledger.held(), 500);
     for ack in &mut acks {
-        let applied = ack.applied();
+        let applied = ack.applied(0);
         ledger.applied(&applied);
     }
     assert_eq!(ledger.held(), ENTRY_COST);
@@ -109,13 +109,36 @@ fn a_record_that_every_sink_holds_costs_only_its_place() {
     assert_eq!(ledger.held(), 0);
 }
 
+#[test]
+fn what_a_sink_keeps_of_a_record_that_it_holds_is_charged() {
+    let mut ledger = ledger();
+    let mut acks = track(&mut ledger, 10, 2);
+    ledger.applied(&acks[0].applied(100));
+    assert_eq!(ledger.held(), 500, "the other sink still needs all of it");
+    ledger.acknowledge(acks.remove(1)).unwrap();
+    assert_eq!(ledger.held(), ENTRY_COST + 100);
+    ledger.acknowledge(acks.remove(0)).unwrap();
+    assert_eq!(ledger.held(), 0);
+}
+
+#[test]
+fn a_record_is_never_charged_more_than_it_was() {
+    let mut ledger = ledger();
+    let mut ack = track(&mut ledger, 10, 1).into_iter().next().unwrap();
+    ledger.applied(&ack.applied(u64::MAX));
+    assert_eq!(ledger.held(), 500);
+    ledger.acknowledge(ack).unwrap();
+    assert_eq!(ledger.held(), 0);
+}
+
 /// What may happen to a partition.
 #[derive(Clone, Debug)]
 enum Step {
     /// A record after a gap of so many offsets, of so many bytes, for so many sinks.
     Track { gap: i64, bytes: u64, fan_out: u16 },
-    /// One of the acks that are out, wherever it stands, is said to be applied.
-    Apply(prop::sample::Index),
+    /// One of the acks that are out, wherever it stands, is said to be applied, and so many bytes of
+    /// its record to be kept.
+    Apply(prop::sample::Index, u64),
     /// One of the acks that are out comes back, of whatever generation it is.
     Acknowledge(prop::sample::Index),
     /// The log ends so many offsets after the last record.
@@ -130,7 +153,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..4i64, 0..2000u64, 0..4u16)
             .prop_map(|(gap, bytes, fan_out)| Step::Track { gap, bytes, fan_out }),
-        2 => any::<prop::sample::Index>().prop_map(Step::Apply),
+        2 => (any::<prop::sample::Index>(), 0..2000u64)
+            .prop_map(|(which, kept)| Step::Apply(which, kept)),
         8 => any::<prop::sample::Index>().prop_map(Step::Acknowledge),
         1 => (0..4i64).prop_map(Step::End),
         3 => Just(Step::Commit),
@@ -175,10 +199,10 @@ impl Run {
                 self.acks.extend(acks);
                 self.open.insert(offset, fan_out);
             }
-            Step::Apply(which) if !self.acks.is_empty() => {
+            Step::Apply(which, kept) if !self.acks.is_empty() => {
                 let ack = which.get_mut(&mut self.acks);
                 if !ack.applied {
-                    let applied = ack.applied();
+                    let applied = ack.applied(kept);
                     self.ledger.applied(&applied);
                 }
             }
@@ -196,7 +220,7 @@ impl Run {
                 self.ledger = Ledger::new(P, self.generation, self.committed, None);
                 self.open.clear();
             }
-            Step::Apply(_) | Step::Acknowledge(_) => {}
+            Step::Apply(..) | Step::Acknowledge(_) => {}
         }
     }
 

@@ -100,6 +100,10 @@ impl Bench {
             key: key.clone(),
             version,
         });
+        Self::of(store)
+    }
+
+    fn of(store: Memory<Put>) -> Self {
         let (report_to, reports) = mpsc::unbounded_channel();
         let fence = Fence::new(Duration::from_secs(3600));
         fence.beat();
@@ -228,7 +232,7 @@ async fn a_record_that_a_cache_is_told_of_once_more_is_not_held_for_the_other_st
     let ledger = bench.ledgers.get_mut(&OTHER.table).unwrap();
     let mut acks = ledger.track(0, 0, 1000, 2).unwrap();
     let (ours, mut the_caches) = (acks.next().unwrap(), acks.next().unwrap());
-    ledger.applied(&the_caches.applied());
+    ledger.applied(&the_caches.applied(0));
     bench.deliver(OTHER, 0, "1", ours);
     let report = loop {
         let report = bench.report().await;
@@ -243,4 +247,26 @@ async fn a_record_that_a_cache_is_told_of_once_more_is_not_held_for_the_other_st
     assert_eq!(ledger.held(), ENTRY_COST);
     ledger.acknowledge(the_caches).unwrap();
     assert_eq!(ledger.held(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_second_write_is_charged_and_nothing_else_of_its_record() {
+    let mut bench = Bench::of(Memory::new(&[]).with_second_writes(Duration::from_secs(1)));
+    let ledger = bench.ledgers.get_mut(&OTHER.table).unwrap();
+    let ack = ledger.track(0, 0, 10_000, 1).unwrap().next().unwrap();
+    bench.deliver(OTHER, 0, "1", ack);
+    let applied = loop {
+        let report = bench.report().await;
+        assert!(report.acks.is_empty(), "{report:?}");
+        if let Some(applied) = report.applied.into_iter().next() {
+            break applied;
+        }
+    };
+    let ledger = bench.ledgers.get_mut(&OTHER.table).unwrap();
+    ledger.applied(&applied);
+    let kept = ledger.held() - ENTRY_COST;
+    assert!((64..1000).contains(&kept), "{kept} bytes");
+    bench.until_done(OTHER, 1).await;
+    assert_eq!(bench.ledgers[&OTHER.table].held(), 0);
+    assert_eq!(bench.store.log().len(), 2);
 }

@@ -42,6 +42,7 @@ fn feed(events: &Sender<SourceEvent>) {
         note: None,
         as_of: None,
         partition_count: 1,
+        high: EVENTS.cast_signed(),
     };
     let tell = |event| events.blocking_send(event).expect("the pipeline listens");
     tell(SourceEvent::Assigned(vec![assigned]));

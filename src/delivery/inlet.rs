@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{Delivery, Order, Projected, Projectors, ToSink};
 use crate::change::{Change, TableId};
@@ -18,8 +19,8 @@ pub trait Inlet: Send {
     fn projections(&self, table: TableId) -> usize;
 
     /// Projects a change, and keeps it until [`Self::hand_over`]. A change that means nothing to
-    /// the sink is not kept: its ack comes back.
-    fn take(&mut self, change: &Change, ack: Ack) -> Option<Ack>;
+    /// the sink is not kept: its ack comes back. See [`Delivery::known_since`].
+    fn take(&mut self, change: &Change, ack: Ack, known_since: Option<Instant>) -> Option<Ack>;
 
     /// Hands the changes that were taken to the task; answers how many.
     fn hand_over(&mut self) -> usize;
@@ -61,7 +62,7 @@ impl<P: Projector> Inlet for Projecting<P> {
         self.projectors.of(table).len()
     }
 
-    fn take(&mut self, change: &Change, ack: Ack) -> Option<Ack> {
+    fn take(&mut self, change: &Change, ack: Ack, known_since: Option<Instant>) -> Option<Ack> {
         let Projected {
             deliveries,
             mutations,
@@ -77,6 +78,7 @@ impl<P: Projector> Inlet for Projecting<P> {
             failed: failed.map(Box::new),
             version: change.version,
             committed_at_ms: change.committed_at_ms,
+            known_since,
             ack,
         });
         None
@@ -146,7 +148,7 @@ mod tests {
     fn the_ack_of_a_change_that_means_nothing_comes_back_and_nothing_is_handed_over() {
         let hidden = projection(0, &[("item:{{ key.id }}", Some("either.hidden"))]);
         let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, [hidden])));
-        assert!(inlet.take(&change(), ack()).is_some());
+        assert!(inlet.take(&change(), ack(), None).is_some());
         assert_eq!(inlet.hand_over(), 0);
         assert!(outlet.try_recv().is_err());
     }
@@ -159,7 +161,7 @@ mod tests {
             &[("lost:{{ key.id }}", None), ("{{ either.missing }}", None)],
         );
         let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, [bad, good])));
-        assert!(inlet.take(&change(), ack()).is_none());
+        assert!(inlet.take(&change(), ack(), None).is_none());
         assert_eq!(inlet.hand_over(), 1);
         let Ok(ToSink::Changes(projected)) = outlet.try_recv() else {
             panic!("the change is handed over");

@@ -21,6 +21,7 @@ mod task;
 mod truncation;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::change::{ProjectionId, Version};
 use crate::pipeline::ledger::{Ack, Applied};
@@ -61,6 +62,8 @@ pub struct Delivery {
     pub version: Version,
     /// When it was committed, in milliseconds since the Unix epoch.
     pub committed_at_ms: i64,
+    /// Since when its record is known to be in Kafka, if that was before it was polled.
+    pub known_since: Option<Instant>,
     /// To be given back when the sink is done with it.
     pub ack: Ack,
 }

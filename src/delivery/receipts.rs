@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use slab::Slab;
+use tokio::time::Instant;
 
 use crate::change::TableId;
 use crate::pipeline::ledger::{Ack, Applied};
@@ -23,8 +24,9 @@ struct Receipt {
     unapplied: u32,
     /// Mutations that have not ended.
     pending: u32,
-    /// Bytes of mutations that are kept after they were written.
-    kept: u64,
+    known_since: Option<Instant>,
+    /// Bytes of mutations that are kept after they were written, to be written once more.
+    kept: Option<u64>,
     /// The partition was taken from us: the ack is worth nothing.
     dropped: bool,
 }
@@ -38,22 +40,36 @@ pub struct ReceiptBook {
 
 impl ReceiptBook {
     /// Opens a receipt for a record that became `mutations` mutations (at least one).
-    pub fn open(&mut self, ack: Ack, committed_at_ms: i64, mutations: u32) -> ReceiptId {
+    /// For the two times see [`Delivery`](super::Delivery).
+    pub fn open(
+        &mut self,
+        ack: Ack,
+        committed_at_ms: i64,
+        known_since: Option<Instant>,
+        mutations: u32,
+    ) -> ReceiptId {
         *self.by_partition.entry(ack.partition()).or_default() += 1;
         let receipt = Receipt {
             ack,
             committed_at_ms,
             unapplied: mutations,
             pending: mutations,
-            kept: 0,
+            known_since,
+            kept: None,
             dropped: false,
         };
         ReceiptId(u32::try_from(self.open.insert(receipt)).expect("the budget bounds receipts"))
     }
 
-    /// So many bytes of one mutation are kept after it is in the store, until it has ended.
+    /// Since when the record is known to be in Kafka, if that was before it was polled.
+    #[must_use]
+    pub fn known_since(&self, id: ReceiptId) -> Option<Instant> {
+        self.open[id.0 as usize].known_since
+    }
+
+    /// One mutation is kept when it is in the store; so many bytes of it are charged to this record.
     pub fn keeps(&mut self, id: ReceiptId, bytes: u64) {
-        self.open[id.0 as usize].kept += bytes;
+        *self.open[id.0 as usize].kept.get_or_insert_default() += bytes;
     }
 
     /// One mutation is in the store. Answers the record's table and commit time when it was the
@@ -65,13 +81,12 @@ impl ReceiptBook {
             .then(|| (receipt.ack.partition().table, receipt.committed_at_ms))
     }
 
-    /// The notice to the ledger that the record is in the store, and what is kept of it: its ack no
-    /// longer says so.
-    pub fn notice(&mut self, id: ReceiptId) -> Applied {
+    /// The notice to the ledger that the record is in the store, where something is kept of it: its
+    /// ack no longer says so.
+    pub fn notice(&mut self, id: ReceiptId) -> Option<Applied> {
         let receipt = &mut self.open[id.0 as usize];
-        receipt
-            .ack
-            .applied(size_of::<Receipt>() as u64 + receipt.kept)
+        let kept = size_of::<Receipt>() as u64 + receipt.kept?;
+        Some(receipt.ack.applied(kept))
     }
 
     /// One mutation has ended. Answers the ack when it was the record's last one and the ack is

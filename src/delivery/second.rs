@@ -171,7 +171,7 @@ mod tests {
         };
         for (offset, key) in (0..).zip(["a", "b", "a"]) {
             let ack = ledger.track(offset, 0, 1, 1).unwrap().next().unwrap();
-            buffer.push(Key(key), smallvec![book.open(ack, 0, 1)]);
+            buffer.push(Key(key), smallvec![book.open(ack, 0, None, 1)]);
             let written = buffer.take(one).pop().unwrap();
             buffer.landed(written.place);
             second.push(now, written);

@@ -38,7 +38,7 @@ impl Pipeline {
             match taken.map_err(refusal)? {
                 Taken::Seen => {}
                 Taken::Ignored(reason) => self.wiring.observer.records(partition, reason, 1),
-                Taken::Change(change, acks) => {
+                Taken::Change(change, acks, known_since) => {
                     self.wiring.observer.records(partition, "change", 1);
                     if self
                         .old_rows
@@ -47,7 +47,8 @@ impl Pipeline {
                         self.wiring.observer.missing_before(partition);
                     }
                     for (&sink, ack) in route.sinks.iter().zip(acks) {
-                        if let Some(ack) = self.wiring.sinks[sink].take(&change, ack) {
+                        let inlet = &mut self.wiring.sinks[sink];
+                        if let Some(ack) = inlet.take(&change, ack, known_since) {
                             intake.acknowledge(ack)?;
                         }
                     }

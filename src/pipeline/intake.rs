@@ -1,6 +1,7 @@
 //! What becomes of the records of one partition before they reach the sinks: looked at, decoded,
 //! tracked, and handed out by table.
 
+use super::horizon::Horizon;
 use super::ledger::{Ack, Acks, Ledger, LedgerError};
 use super::route::Route;
 use crate::change::Change;
@@ -8,6 +9,7 @@ use crate::config::{OnTruncate, Table};
 use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
 use crate::error::Fatal;
 use crate::source::{Assigned, CommitNote, NextOffset, Record, start};
+use tokio::time::Instant;
 
 /// A partition that is ours.
 #[derive(Debug)]
@@ -18,8 +20,9 @@ pub(super) struct Intake {
     note: Option<CommitNote>,
     as_of: Option<i64>,
     partitions: i32,
-    /// One past the log's last record, as last told; `None` until it was.
-    pub(super) high: Option<i64>,
+    /// One past the log's last record, as last told.
+    high: i64,
+    horizon: Horizon,
 }
 
 /// What one record turned out to be.
@@ -28,8 +31,8 @@ pub(super) enum Taken {
     Seen,
     /// Tracked, and of no concern to any sink.
     Ignored(&'static str),
-    /// A change for each sink that gave an ack.
-    Change(Change, Acks),
+    /// A change for each sink that gave an ack, and since when it is known to be in the log.
+    Change(Change, Acks, Option<Instant>),
     /// The table was truncated: an ack for each sink that is to apply it, otherwise one.
     Truncate(Acks),
     /// It cannot be decoded.
@@ -60,8 +63,21 @@ impl Intake {
             note: assigned.note.clone(),
             as_of: assigned.as_of,
             partitions: assigned.partition_count,
-            high: None,
+            high: assigned.high,
+            horizon: Horizon::new(assigned.high, Instant::now()),
         }
+    }
+
+    /// The log's end was told.
+    pub(super) fn ends_at(&mut self, high: i64) {
+        self.high = high;
+        let passed = self.ledger.tracked().get();
+        self.horizon.told(high, passed, Instant::now());
+    }
+
+    /// How many records are not done.
+    pub(super) fn lag(&self) -> i64 {
+        (self.high - self.ledger.watermark().get()).max(0)
     }
 
     /// The watermark to commit, if it has moved.
@@ -117,7 +133,9 @@ impl Intake {
         let tracked = self.ledger.track(offset, timestamp_ms, bytes, acks);
         let mut acks = tracked.map_err(Refusal::Ledger)?;
         Ok(match decoded {
-            Ok(Decoded::Change(change)) => Taken::Change(change, acks),
+            Ok(Decoded::Change(change)) => {
+                Taken::Change(change, acks, self.horizon.known_since(offset))
+            }
             Ok(Decoded::Ignored(reason)) => Taken::Ignored(Ignored::as_str(reason)),
             Ok(Decoded::Truncate(_)) => Taken::Truncate(acks),
             Err(error) => Taken::Undecodable(error, acks.next().expect("one ack was asked for")),

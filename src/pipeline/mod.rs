@@ -14,6 +14,7 @@ mod down;
 mod drain;
 mod gate;
 mod hand_over;
+mod horizon;
 mod intake;
 mod route;
 mod run;

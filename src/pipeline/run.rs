@@ -324,7 +324,7 @@ impl Pipeline {
     fn note_high(&mut self, marks: &[(Partition, i64)]) {
         for (partition, high) in marks {
             if let Some(intake) = self.intakes.get_mut(partition) {
-                intake.high = Some(*high);
+                intake.ends_at(*high);
             }
         }
         self.tell_lag();
@@ -332,10 +332,7 @@ impl Pipeline {
 
     fn tell_lag(&mut self) {
         for (&partition, intake) in &self.intakes {
-            if let Some(high) = intake.high {
-                let lag = (high - intake.ledger.watermark().get()).max(0);
-                self.wiring.observer.lag(partition, lag);
-            }
+            self.wiring.observer.lag(partition, intake.lag());
         }
     }
 

@@ -65,6 +65,7 @@ impl Played {
             note: None,
             as_of: None,
             partition_count: 1,
+            high: 1,
         };
         let assigned = SourceEvent::Assigned(vec![assigned]);
         events.send(assigned).await.unwrap();
@@ -193,4 +194,28 @@ async fn records_wait_while_the_sink_has_much_to_take_in() {
     };
     played.reports.send(report).unwrap();
     assert!(played.arrives().await.is_some(), "it waits on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_is_told_since_when_a_record_was_in_kafka_before_it_was_polled() {
+    let mut played = Played::start().await;
+    let mut known_since = Vec::new();
+    for offset in 0..4 {
+        played.deliver(1).await;
+        let Some(ToSink::Changes(projected)) = played.arrives().await else {
+            panic!("a change is delivered");
+        };
+        known_since.push(projected.deliveries[0].known_since);
+        if offset == 0 {
+            // One record was there at the assignment, and three are a second later.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let ends = SourceEvent::HighWatermarks(vec![(PARTITION, 3)]);
+            played.events.send(ends).await.unwrap();
+        }
+    }
+    let [Some(first), Some(second), Some(third), None] = known_since[..] else {
+        panic!("{known_since:?}");
+    };
+    assert_eq!(second, third);
+    assert!(second - first >= Duration::from_secs(1));
 }

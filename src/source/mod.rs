@@ -61,6 +61,8 @@ pub struct Assigned {
     pub as_of: Option<i64>,
     /// How many partitions the topic has.
     pub partition_count: i32,
+    /// One past the log's last record.
+    pub high: i64,
 }
 
 /// What the poll thread tells the pipeline.

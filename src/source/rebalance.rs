@@ -137,6 +137,7 @@ impl Group {
                 }),
                 note: commit.and_then(|commit| commit.note),
                 partition_count: facts.partitions,
+                high: facts.high,
             });
         }
         assign(&self.consumer, &start_list).map_err(SourceError::Consumer)?;

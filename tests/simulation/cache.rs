@@ -12,13 +12,26 @@ use super::link::Store;
 use super::rows::CACHE;
 use super::world::State;
 
+/// How long after its first removal a key is removed again.
+pub(super) const SECOND_AFTER: Duration = Duration::from_secs(1);
+
 /// When each key was removed.
 #[derive(Default)]
 pub(super) struct Cache(BTreeMap<Arc<str>, Vec<Duration>>);
 
 impl Cache {
-    /// How often a key was removed since.
-    pub(super) fn removals_since(&self, key: &str, since: Duration) -> usize {
+    /// Whether a key was removed after a change of then; if `twice`, so that a reader of the old row
+    /// has lost what it filled in: by a second removal, which a drain may hurry, or by one so long
+    /// after the change that the reader was done before.
+    pub(super) fn has_lost(&self, key: &str, change: Duration, twice: bool) -> bool {
+        let since = |then| self.removals_since(key, then);
+        if !twice {
+            return since(change) > 0;
+        }
+        since(change) > 1 || since(change + SECOND_AFTER) > 0
+    }
+
+    fn removals_since(&self, key: &str, since: Duration) -> usize {
         let times = self.0.get(key).map_or(&[][..], Vec::as_slice);
         times.len() - times.partition_point(|it| *it < since)
     }

@@ -33,12 +33,11 @@ fn undone(state: &State, partition: Partition, record: &Record, twice: bool) -> 
             let row = (partition.table, *id);
             let documents = state.documents.0.get(&row).map_or(-1, |it| it.version);
             let graph = state.graph.0.get(&row).map_or(-1, |it| it.version);
-            let removals = if twice { 2 } else { 1 };
-            let stays = |key: &&String| state.cache.removals_since(key, record.at) < removals;
+            let stays = |key: &String| !state.cache.has_lost(key, record.at, twice);
             let missing = [
                 (SEARCH, documents < offset && !is_buried(Some(SEARCH))),
                 (GRAPH, graph < offset && !is_buried(Some(GRAPH))),
-                (CACHE, cache_keys.iter().any(|key| stays(&key))),
+                (CACHE, cache_keys.iter().any(stays)),
             ];
             let sink = missing.iter().find(|(_, missing)| *missing)?.0;
             Some(format!(

@@ -300,6 +300,7 @@ impl Client {
             note: commit.and_then(|it| it.note),
             as_of: None,
             partition_count: facts.partitions,
+            high: facts.high,
         }
     }
 

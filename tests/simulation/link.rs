@@ -9,6 +9,7 @@ use distributary::change::{ProjectionId, TableId};
 use distributary::projector::Mutation;
 use distributary::sink::{Found, Marker, Outage, OutageKind, Outcome, Sink, SinkError};
 
+use super::cache::SECOND_AFTER;
 use super::process::Process;
 use super::rows;
 use super::world::{State, World};
@@ -255,6 +256,6 @@ impl<S: Store> Sink for Link<S> {
 
     fn again_after(&self) -> Option<Duration> {
         let twice = S::SINK == rows::CACHE && self.world.settings.twice;
-        twice.then_some(Duration::from_secs(1))
+        twice.then_some(SECOND_AFTER)
     }
 }

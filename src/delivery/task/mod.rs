@@ -208,9 +208,12 @@ where
 
     fn accept(&mut self, delivery: Delivery, mutations: impl Iterator<Item = P::Mutation>) {
         let burials = u32::from(delivery.failed.is_some());
-        let (ack, committed_at_ms) = (delivery.ack, delivery.committed_at_ms);
-        let pending = delivery.mutations + burials;
-        let receipt = self.book.open(ack, committed_at_ms, pending);
+        let receipt = self.book.open(
+            delivery.ack,
+            delivery.committed_at_ms,
+            delivery.known_since,
+            delivery.mutations + burials,
+        );
         let mut coalesced = 0;
         for mutation in mutations {
             coalesced += u64::from(self.buffer.push(mutation, smallvec![receipt]));

@@ -60,7 +60,9 @@ where
             left: projections.collect(),
             under_way: false,
             behind: VecDeque::new(),
-            receipt: self.book.open(truncate.ack, truncate.committed_at_ms, 1),
+            receipt: self
+                .book
+                .open(truncate.ack, truncate.committed_at_ms, None, 1),
         };
         self.truncations.insert(partition, truncation);
     }

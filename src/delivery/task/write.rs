@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -182,8 +183,9 @@ where
         &mut self,
         batch: impl Iterator<Item = Waiting<P::Mutation>>,
         outcomes: impl Iterator<Item = Option<Outcome>>,
-        Write { begun, second, .. }: Write,
+        write: Write,
     ) {
+        let Write { begun, second, .. } = write;
         let now = Instant::now();
         let mut retried: Vec<(Outage, u64)> = Vec::new();
         let mut again = Vec::new();
@@ -194,8 +196,8 @@ where
                 add(&mut taken, projection);
             }
             match outcome {
-                Some(Outcome::Written) => self.written(waiting, Ended::Written, second, now),
-                Some(Outcome::Stale) => self.written(waiting, Ended::Stale, second, now),
+                Some(Outcome::Written) => self.written(waiting, Ended::Written, write),
+                Some(Outcome::Stale) => self.written(waiting, Ended::Stale, write),
                 Some(Outcome::Rejected(rejection)) => self.rejected(waiting, rejection),
                 Some(Outcome::Failed(outage)) => {
                     self.held_back(projection, &outage, now);
@@ -227,27 +229,20 @@ where
         }
     }
 
-    pub(super) fn written(
-        &mut self,
-        waiting: Waiting<P::Mutation>,
-        ended: Ended,
-        second: bool,
-        now: Instant,
-    ) {
-        if !second {
+    pub(super) fn written(&mut self, waiting: Waiting<P::Mutation>, ended: Ended, write: Write) {
+        if !write.second {
             let projection = waiting.mutation.projection();
             self.wiring.observer.ended(projection, ended, 1);
             self.buffer.landed(waiting.place);
-            let again_after = self.wiring.sink.again_after();
-            // One of the records it stands for is charged for it.
-            if let (Some(_), Some(&receipt)) = (again_after, waiting.receipts.first()) {
-                self.book.keeps(receipt, Second::cost(&waiting.mutation));
+            let again_after = self.again_after(&waiting.receipts, write.begun);
+            if again_after.is_some() {
+                self.keep(&waiting);
             }
             for &receipt in &waiting.receipts {
                 self.applied(receipt);
             }
             if let Some(delay) = again_after {
-                self.second.push(now + delay, waiting);
+                self.second.push(write.begun + write.took + delay, waiting);
                 return;
             }
         }
@@ -256,12 +251,29 @@ where
         }
     }
 
+    /// How long after this first write, which began then, a second one is due. None is where the
+    /// change had been in Kafka for as long before: whoever read the old row has long filled it in.
+    fn again_after(&self, receipts: &[ReceiptId], begun: Instant) -> Option<Duration> {
+        let delay = self.wiring.sink.again_after()?;
+        let is_old = |&receipt: &ReceiptId| {
+            let known = self.book.known_since(receipt);
+            known.is_some_and(|since| begun.saturating_duration_since(since) >= delay)
+        };
+        (!receipts.iter().all(is_old)).then_some(delay)
+    }
+
+    /// What is kept for a second write is charged to the first of the records it stands for.
+    fn keep(&mut self, waiting: &Waiting<P::Mutation>) {
+        let mut cost = Second::cost(&waiting.mutation);
+        for &receipt in &waiting.receipts {
+            self.book.keeps(receipt, std::mem::take(&mut cost));
+        }
+    }
+
     pub(super) fn applied(&mut self, receipt: ReceiptId) {
         if let Some((table, committed_at_ms)) = self.book.applied(receipt) {
             self.wiring.observer.applied(table, committed_at_ms);
-            if self.wiring.sink.again_after().is_some() {
-                self.report.applied.push(self.book.notice(receipt));
-            }
+            self.report.applied.extend(self.book.notice(receipt));
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::change::{Change, Op, ProjectionId, Row, TableId, Version};
 use crate::config::Batch;
@@ -162,6 +163,16 @@ impl Bench {
     }
 
     fn take(&mut self, partition: Partition, offset: i64, id: &str, ack: Ack) {
+        self.take_known((partition, offset), id, ack, None);
+    }
+
+    fn take_known(
+        &mut self,
+        (partition, offset): (Partition, i64),
+        id: &str,
+        ack: Ack,
+        known_since: Option<Instant>,
+    ) {
         let change = Change {
             table: partition.table,
             op: Op::Update,
@@ -172,7 +183,7 @@ impl Bench {
             version: Version::new(0, offset),
             committed_at_ms: 0,
         };
-        assert!(self.inlet.take(&change, ack).is_none());
+        assert!(self.inlet.take(&change, ack, known_since).is_none());
     }
 
     fn truncate(&mut self, offset: i64) {
@@ -249,9 +260,11 @@ async fn a_record_that_a_cache_is_told_of_once_more_is_not_held_for_the_other_st
     assert_eq!(ledger.held(), 0);
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_its_second_write_is_charged_and_nothing_else_of_its_record() {
-    let mut bench = Bench::of(Memory::new(&[]).with_second_writes(Duration::from_secs(1)));
+    let mut bench = Bench::of(Memory::new(&[]).with_second_writes(SECOND));
     let ledger = bench.ledgers.get_mut(&OTHER.table).unwrap();
     let ack = ledger.track(0, 0, 10_000, 1).unwrap().next().unwrap();
     bench.deliver(OTHER, 0, "1", ack);
@@ -269,4 +282,25 @@ async fn what_waits_for_its_second_write_is_charged_and_nothing_else_of_its_reco
     bench.until_done(OTHER, 1).await;
     assert_eq!(bench.ledgers[&OTHER.table].held(), 0);
     assert_eq!(bench.store.log().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_was_in_kafka_for_longer_than_the_delay_is_written_once() {
+    let mut bench = Bench::of(Memory::new(&[]).with_second_writes(SECOND));
+    let millisecond = Duration::from_millis(1);
+    for (offset, (known_for, writes)) in (0..).zip([
+        (Some(SECOND), 1),
+        (Some(SECOND - millisecond), 2),
+        (None, 2),
+    ]) {
+        let since = Instant::now();
+        tokio::time::advance(known_for.unwrap_or_default()).await;
+        let before = bench.store.log().len();
+        let ack = bench.track(OTHER, offset);
+        bench.take_known((OTHER, offset), "1", ack, known_for.map(|_| since));
+        bench.inlet.hand_over();
+        bench.until_done(OTHER, offset + 1).await;
+        let written = bench.store.log().len() - before;
+        assert_eq!(written, writes, "known for {known_for:?}");
+    }
 }

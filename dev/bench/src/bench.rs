@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::config::Pipeline;
 use crate::load::{Load, Shape};
+use crate::program::Launch;
 use crate::stores::elasticsearch::Search;
 use crate::stores::neo4j::Database;
 use crate::stores::redis::Cache;
@@ -117,6 +118,17 @@ impl Bench {
             sinks: &[],
             settings: &self.settings,
             second_unlink_after: "1s",
+        }
+    }
+
+    /// The program with this configuration, on so many partitions of all topics together.
+    pub(crate) fn launch(&self, config: String, partitions: usize) -> Launch<'_> {
+        Launch {
+            program: self.program.clone(),
+            config,
+            partitions,
+            stack: &self.stack,
+            environment: self.stack.environment().clone(),
         }
     }
 

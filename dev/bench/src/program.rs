@@ -1,5 +1,6 @@
 //! The program under measurement: started, watched until it has caught up, stopped.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) partitions: usize,
     /// The servers.
     pub(crate) stack: &'a Stack,
+    /// Their addresses, as the program is told them.
+    pub(crate) environment: HashMap<String, String>,
 }
 
 /// A running program.
@@ -51,7 +54,7 @@ impl Program {
         let setup = Setup {
             program: launch.program,
             config,
-            environment: launch.stack.environment().clone(),
+            environment: launch.environment,
             logs,
         };
         let instance = Instance::start(&setup, 1)?;

@@ -7,6 +7,7 @@ mod clock;
 mod fault;
 mod fleet;
 mod instance;
+mod lines;
 mod proxy;
 mod rival;
 mod run;
@@ -19,6 +20,7 @@ mod verdict;
 
 pub use fault::Store;
 pub use instance::{Instance, Setup, Signal};
+pub use lines::Lines;
 pub use proxy::{Mode, Proxy};
 pub use run::{Plan, Verdict};
 pub use stack::{Server, Stack};

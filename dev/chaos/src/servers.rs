@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use checker::Targets;
 use rand::Rng;
 use serde_json::{Value, json};
 
 use crate::fault::{Fault, Random, Store, span};
-use crate::proxy::{Mode, Proxy};
+use crate::lines::Lines;
+use crate::proxy::Mode;
 use crate::rival::Rival;
 use crate::stack::{Server, Stack};
 
@@ -23,7 +24,7 @@ const FROZEN_S: (f64, f64) = (4.0, 15.0);
 /// The servers, seen from the nemesis.
 pub(crate) struct Servers {
     stack: Stack,
-    proxies: HashMap<Store, Proxy>,
+    lines: Lines,
     /// Where the servers really are: faults are not dealt through the proxies.
     targets: Targets,
     http: reqwest::Client,
@@ -35,21 +36,12 @@ impl Servers {
     /// # Errors
     /// Where no ports can be had.
     pub(crate) async fn new(stack: Stack, stores: &[Store], targets: Targets) -> Result<Self> {
-        let mut proxies = HashMap::new();
-        for &store in stores {
-            let url = match store {
-                Store::Search => stack.get("ES_URL")?,
-                Store::Cache => stack.get("REDIS_URL")?,
-                Store::Graph => stack.get("NEO4J_URI")?,
-            };
-            let upstream = url.split_once("://").context("an address with a scheme")?.1;
-            proxies.insert(store, Proxy::start(upstream.to_owned()).await?);
-        }
+        let lines = Lines::start(&stack, stores).await?;
         let timeout = Duration::from_secs(30);
         let http = reqwest::Client::builder().timeout(timeout).build()?;
         Ok(Self {
             stack,
-            proxies,
+            lines,
             targets,
             http,
         })
@@ -70,17 +62,7 @@ impl Servers {
     /// The program's environment: the stack's, with the stores behind their proxies.
     #[must_use]
     pub(crate) fn environment(&self) -> HashMap<String, String> {
-        let mut environment = self.stack.environment().clone();
-        for (store, proxy) in &self.proxies {
-            let (name, scheme) = match store {
-                Store::Search => ("ES_URL", "http"),
-                Store::Cache => ("REDIS_URL", "redis"),
-                Store::Graph => ("NEO4J_URI", "bolt"),
-            };
-            let url = format!("{scheme}://{}", proxy.address());
-            environment.insert(name.to_owned(), url);
-        }
-        environment
+        self.lines.environment(&self.stack)
     }
 
     /// Deals a fault and heals it.
@@ -123,9 +105,7 @@ impl Servers {
     /// # Errors
     /// Where a server cannot be started.
     pub(crate) async fn heal(&self) -> Result<()> {
-        for proxy in self.proxies.values() {
-            proxy.set(Mode::Pass);
-        }
+        self.lines.set(Mode::Pass);
         let all = [
             Server::Kafka,
             Server::Connect,
@@ -168,7 +148,7 @@ impl Servers {
     }
 
     async fn bad_line(&self, store: Store, mode: Mode, length: Duration) -> Result<()> {
-        let proxy = &self.proxies[&store];
+        let proxy = self.lines.before(store);
         proxy.set(mode);
         tokio::time::sleep(length).await;
         proxy.set(Mode::Pass);
@@ -178,7 +158,7 @@ impl Servers {
     async fn resets(&self, store: Store, length: Duration) -> Result<()> {
         let end = tokio::time::Instant::now() + length;
         while tokio::time::Instant::now() < end {
-            self.proxies[&store].reset();
+            self.lines.before(store).reset();
             tokio::time::sleep(RESET_EVERY).await;
         }
         Ok(())

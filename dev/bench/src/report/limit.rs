@@ -7,8 +7,9 @@ use crate::series::Series;
 /// A machine this busy is what limits.
 const BUSY: f64 = 0.85;
 
-/// Who used the machine in the run in the middle.
-pub(crate) fn machine(series: &Series) -> String {
+/// Who used the machine in the run in the middle, and, where that was all of it, what it has for a
+/// run that meets the target by being `faster` times as fast.
+pub(crate) fn machine(series: &Series, faster: f64) -> String {
     let Some(run) = middle(series) else {
         return String::new();
     };
@@ -28,11 +29,31 @@ pub(crate) fn machine(series: &Series) -> String {
     let cores = cores();
     let shares = shares.join(", ");
     if busy >= BUSY {
-        format!("the CPU: all {cores} cores are busy ({shares})")
+        let left = left(run, faster);
+        format!("the CPU: all {cores} cores are busy ({shares}); {left}")
     } else {
         let busy = 100.0 * busy;
         format!("waiting: {busy:.0} % of {cores} cores are busy ({shares})")
     }
+}
+
+/// What the servers would leave of the cores at the target's speed.
+fn left(run: &Run, faster: f64) -> String {
+    let of_servers = |it: &(&String, &f64)| it.0 != CLIENT;
+    let cpu: f64 = run.cpu.iter().filter(of_servers).map(|it| it.1).sum();
+    let servers = cpu / float(run.events);
+    let room = float(cores() as u64) / (run.events_per_second() * faster);
+    if servers >= room {
+        let most = 100.0 * room / servers;
+        return format!(
+            "the servers alone would be too slow: with a program that costs nothing they reach {most:.0} % of the target"
+        );
+    }
+    let own = run.cpu_per_million(CLIENT).unwrap_or_default();
+    let left = 1e6 * (room - servers);
+    format!(
+        "at the target's speed the servers leave {left:.2} µs an event, and the program takes {own:.2}"
+    )
 }
 
 /// What the program itself spends its CPU on is not to be seen from outside; how much it is.

@@ -6,7 +6,7 @@ use super::{complete, peer};
 use crate::bench::Bench;
 use crate::config::{Pipeline, Sink};
 use crate::load::{Last, Load};
-use crate::program::{self, Launch};
+use crate::program;
 use crate::run::Run;
 use crate::series::{Contestant, Series, in_turns, warm_up};
 use crate::stores::bare;
@@ -67,13 +67,7 @@ pub(crate) async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {
         sinks: &[Sink::Search],
         ..bench.pipeline(load.shape)
     };
-    let run = program::run(Launch {
-        program: bench.program.clone(),
-        config: pipeline.yaml(&bench.group()),
-        partitions: load.ends().len(),
-        stack: &bench.stack,
-    })
-    .await?;
+    let run = program::run(bench.launch(pipeline.yaml(&bench.group()), load.ends().len())).await?;
     bench.search.compare(INDEX, load, Found::Exact).await?;
     bench.search.delete(INDEX).await?;
     complete(load, run)

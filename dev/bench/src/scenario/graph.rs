@@ -6,7 +6,7 @@ use super::complete;
 use crate::bench::Bench;
 use crate::config::{Pipeline, Sink};
 use crate::load::{Load, Shape};
-use crate::program::{self, Launch};
+use crate::program;
 use crate::rows::{Rows, Table};
 use crate::run::Run;
 use crate::series::{Contestant, Series, in_turns, warm_up};
@@ -55,13 +55,7 @@ async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {
         sinks: &[Sink::Graph],
         ..bench.pipeline(load.shape)
     };
-    let run = program::run(Launch {
-        program: bench.program.clone(),
-        config: pipeline.yaml(&bench.group()),
-        partitions: load.ends().len(),
-        stack: &bench.stack,
-    })
-    .await?;
+    let run = program::run(bench.launch(pipeline.yaml(&bench.group()), load.ends().len())).await?;
     complete(load, run)
 }
 

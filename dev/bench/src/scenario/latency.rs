@@ -10,7 +10,7 @@ use crate::config::{Pipeline, Sink};
 use crate::delays::{Delays, Histogram};
 use crate::load::{Event, Load, Shape};
 use crate::process;
-use crate::program::{Launch, Program};
+use crate::program::Program;
 use crate::stores::elasticsearch::{Found, INDEX};
 use crate::topics::now_ms;
 
@@ -62,12 +62,8 @@ pub(crate) async fn run(bench: &Bench, full: f64) -> Result<Latency> {
         sinks: &[Sink::Search],
         ..bench.pipeline(shape)
     };
-    let mut program = Program::start(Launch {
-        program: bench.program.clone(),
-        config: pipeline.yaml(&bench.group()),
-        partitions: load.ends().len(),
-        stack: &bench.stack,
-    })?;
+    let mut program =
+        Program::start(bench.launch(pipeline.yaml(&bench.group()), load.ends().len()))?;
     program.caught_up().await?;
     let mut live = Live {
         bench,

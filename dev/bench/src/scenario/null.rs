@@ -49,9 +49,7 @@ async fn once(bench: &Bench, load: &Load) -> Result<Run> {
     };
     let run = program::run(Launch {
         program: bench.null.clone(),
-        config: pipeline.yaml(&bench.group()),
-        partitions: load.ends().len(),
-        stack: &bench.stack,
+        ..bench.launch(pipeline.yaml(&bench.group()), load.ends().len())
     })
     .await?;
     complete(load, run)

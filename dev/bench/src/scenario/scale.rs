@@ -75,9 +75,10 @@ impl Point {
         let series = in_turns(&name, &[Contestant::Program], rounds, async |_| {
             let run = program::run(Launch {
                 program: bench.null.clone(),
-                config: self.yaml(&bench.group()),
-                partitions: usize::try_from(partitions)? * usize::from(tables),
-                stack: &bench.stack,
+                ..bench.launch(
+                    self.yaml(&bench.group()),
+                    usize::try_from(partitions)? * usize::from(tables),
+                )
             })
             .await?;
             ensure!(

@@ -1,10 +1,15 @@
-//! All three stores at once beside each alone, behind one group and behind one for each.
+//! All three stores at once beside each alone, behind one group and behind one for each: on this
+//! machine, whose processors they share, and each at the end of a slow line, so that it is only
+//! waited for.
+
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use chaos::{Lines, Mode, Store};
 
 use crate::bench::Bench;
 use crate::config::{Pipeline, Sink};
-use crate::load::Load;
+use crate::load::{Load, Shape};
 use crate::program::{self, Launch};
 use crate::run::Run;
 use crate::series::{Contestant, Series, in_turns};
@@ -12,16 +17,37 @@ use crate::stores::elasticsearch::{Found, INDEX};
 
 const ALL: [Sink; 3] = [Sink::Search, Sink::Cache, Sink::Graph];
 
-/// The scenario.
-pub(crate) const NAME: &str = "three stores";
+/// On this machine.
+pub(crate) const NEAR: &str = "three stores";
+/// Behind slow lines.
+pub(crate) const FAR: &str = "three stores, behind slow lines";
 
-/// Runs it; `rounds` times each.
+/// What a slow line does with each piece of at most 64 KiB, in either direction.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// Runs both; `rounds` times each.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
+    let mut all = scenario(bench, NEAR, bench.few(), None).await?;
+    let lines = Lines::start(&bench.stack, &[Store::Search, Store::Cache, Store::Graph]).await?;
+    lines.set(Mode::Slow(DELAY));
+    // A few thousand events a second: as many as there is patience for.
+    let events = bench.sizes.events(60_000);
+    let far = Shape::products("bench-far", bench.sizes.seed, events);
+    all.extend(scenario(bench, FAR, far, Some(&lines)).await?);
+    Ok(all)
+}
+
+async fn scenario(
+    bench: &Bench,
+    name: &str,
+    shape: Shape,
+    lines: Option<&Lines>,
+) -> Result<Vec<Series>> {
     use Contestant::{AllPerSink, AllShared, CacheAlone, GraphAlone, SearchAlone};
-    let load = bench.load(bench.few()).await?;
+    let load = bench.load(shape).await?;
     let contestants = [SearchAlone, CacheAlone, GraphAlone, AllShared, AllPerSink];
     let rounds = bench.sizes.rounds;
-    let series = in_turns(NAME, &contestants, rounds, async |who| {
+    let series = in_turns(name, &contestants, rounds, async |who| {
         let (sinks, groups) = match who {
             SearchAlone => (&ALL[..1], "shared"),
             CacheAlone => (&ALL[1..2], "shared"),
@@ -29,12 +55,17 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
             AllPerSink => (&ALL[..], "per_sink"),
             _ => (&ALL[..], "shared"),
         };
-        once(bench, &load, sinks, groups).await
+        once(bench, &load, (sinks, groups), lines).await
     });
     Ok(series.await)
 }
 
-async fn once(bench: &Bench, load: &Load, sinks: &[Sink], groups: &str) -> Result<Run> {
+async fn once(
+    bench: &Bench,
+    load: &Load,
+    (sinks, groups): (&[Sink], &str),
+    lines: Option<&Lines>,
+) -> Result<Run> {
     bench.search.delete(INDEX).await?;
     bench.cache.fill(&load.last()).await?;
     bench.database.prepare(load).await?;
@@ -44,11 +75,13 @@ async fn once(bench: &Bench, load: &Load, sinks: &[Sink], groups: &str) -> Resul
         ..bench.pipeline(load.shape)
     };
     let count = if groups == "per_sink" { sinks.len() } else { 1 };
-    let mut run = program::run(Launch {
-        program: bench.program.clone(),
-        config: pipeline.yaml(&bench.group()),
-        partitions: count * load.ends().len(),
-        stack: &bench.stack,
+    let near = bench.launch(pipeline.yaml(&bench.group()), count * load.ends().len());
+    let mut run = program::run(match lines {
+        None => near,
+        Some(lines) => Launch {
+            environment: lines.environment(&bench.stack),
+            ..near
+        },
     })
     .await?;
     let expected = load.len() * count as u64;

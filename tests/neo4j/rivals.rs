@@ -252,6 +252,37 @@ async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_relationship()
 }
 
 #[tokio::test]
+async fn tombstones_that_are_forgotten_while_they_are_looked_at_disturb_nobody() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    let rival = async {
+        loop {
+            let version = HIGH + 9;
+            world
+                .run(&format!(
+                    "UNWIND range(1, 400) AS i \
+                     CREATE (:_DistributaryTombstone {{_key: 'P_rival' + i, _v: {version}, _at: 0}})"
+                ))
+                .await;
+            world
+                .run("MATCH (t:_DistributaryTombstone) WHERE t._key STARTS WITH 'P_rival' DELETE t")
+                .await;
+        }
+    };
+    let writes = async {
+        for version in 0..500 {
+            let answer = world.write(&sink, &[product(HIGH + version, "1")]).await;
+            assert_eq!(answer, [Outcome::Written]);
+        }
+    };
+    tokio::select! {
+        () = rival => {}
+        () = writes => {}
+    }
+    world.clean_up().await;
+}
+
+#[tokio::test]
 async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_node() {
     let world = World::new().await;
     // The rival holds up the merge, after the look for tombstones.

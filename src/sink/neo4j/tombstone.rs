@@ -103,14 +103,15 @@ impl Rows {
         let answer = tx
             .rows(&statement, vec![("least", self.least.into())])
             .await?;
-        let newer: Option<Vec<(String, i64)>> =
+        // One that a rival forgets just now is found in the index and has nothing left to read.
+        let newer: Option<Vec<(Option<String>, Option<i64>)>> =
             answer.first().map(|row| column(row, "newer")).transpose()?;
         let newer = newer.unwrap_or_default();
         if newer.len() == FEW {
             return Ok(None);
         }
         let mut overruled = HashSet::new();
-        for (key, deleted_at) in newer {
+        for (key, deleted_at) in newer.into_iter().filter_map(|(key, at)| key.zip(at)) {
             if let Some(&(item, version)) = self.by_key.get(&key)
                 && deleted_at > version
             {
@@ -192,7 +193,10 @@ async fn purge_in(tx: &mut Transaction) -> Result<(), Failure> {
     );
     let mut keys = Vec::new();
     for row in tx.rows(&lock, Vec::new()).await? {
-        keys.push(column::<String>(&row, "key")?.into());
+        // None where a rival was faster.
+        if let Some(key) = column::<Option<String>>(&row, "key")? {
+            keys.push(key.into());
+        }
     }
     if keys.is_empty() {
         return Ok(());

@@ -84,6 +84,8 @@ pub mod exit {
     pub const UNAVAILABLE: u8 = 69;
     /// A bug (`EX_SOFTWARE`).
     pub const SOFTWARE: u8 = 70;
+    /// Done, and the answer cannot be written (`EX_IOERR`).
+    pub const OUTPUT: u8 = 74;
     /// Try again (`EX_TEMPFAIL`).
     pub const TEMPORARY: u8 = 75;
     /// The configuration (`EX_CONFIG`).

@@ -45,7 +45,8 @@ Examples:
   distributary validate -c base.yaml -c production.yaml --deny-warnings
 
 Exit codes: 0 done, 1 the answer is no, 2 usage, 65 stopped on data, 69 a dependency cannot be
-used, 70 a bug, 75 the drain timed out, 78 the configuration is invalid, 130/143 second signal.";
+used, 70 a bug, 74 done but the answer cannot be written, 75 the drain timed out, 78 the
+configuration is invalid, 130/143 second signal.";
 
 /// What every command takes.
 #[derive(Debug, Args)]

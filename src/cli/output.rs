@@ -7,14 +7,16 @@ use std::process::ExitCode;
 
 use crate::error::exit;
 
-/// Prints a command's answer to standard output. Whoever reads no further needs no more of it;
-/// what cannot be written for another reason, such as a full disk, is the command's failure.
+/// Prints the answer of a command that was carried out. Whoever reads no further needs no more of
+/// it; where it cannot be written for another reason, such as a full disk, the exit code says so.
 pub(super) fn print(answer: impl Display) -> ExitCode {
     match written(&mut io::stdout(), answer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("error: cannot write the output: {error}"));
-            ExitCode::from(exit::UNAVAILABLE)
+            complain(format_args!(
+                "error: the command was carried out, but its answer cannot be written: {error}"
+            ));
+            ExitCode::from(exit::OUTPUT)
         }
     }
 }

@@ -25,7 +25,7 @@ Examples:
   distributary validate -c shop.yaml --deny-warnings        in a CI job
   distributary validate -c shop.yaml --set source.group=test
 
-Exit codes: 0 valid, 1 warnings that are denied, 78 mistakes.";
+Exit codes: 0 valid, 1 warnings that are denied, 74 the answer cannot be written, 78 mistakes.";
 
 impl Validate {
     pub(super) fn execute(&self, global: &Global) -> ExitCode {

@@ -20,7 +20,7 @@ pub trait Inlet: Send {
 
     /// Projects a change, and keeps it until [`Self::hand_over`]. A change that means nothing to
     /// the sink is not kept: its ack comes back. See [`Delivery::known_since`].
-    fn take(&mut self, change: &Change, ack: Ack, known_since: Option<Instant>) -> Option<Ack>;
+    fn take(&mut self, change: &Change, ack: Ack, known_since: Instant) -> Option<Ack>;
 
     /// Hands the changes that were taken to the task; answers how many.
     fn hand_over(&mut self) -> usize;
@@ -62,7 +62,7 @@ impl<P: Projector> Inlet for Projecting<P> {
         self.projectors.of(table).len()
     }
 
-    fn take(&mut self, change: &Change, ack: Ack, known_since: Option<Instant>) -> Option<Ack> {
+    fn take(&mut self, change: &Change, ack: Ack, known_since: Instant) -> Option<Ack> {
         let Projected {
             deliveries,
             mutations,
@@ -148,7 +148,7 @@ mod tests {
     fn the_ack_of_a_change_that_means_nothing_comes_back_and_nothing_is_handed_over() {
         let hidden = projection(0, &[("item:{{ key.id }}", Some("either.hidden"))]);
         let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, [hidden])));
-        assert!(inlet.take(&change(), ack(), None).is_some());
+        assert!(inlet.take(&change(), ack(), Instant::now()).is_some());
         assert_eq!(inlet.hand_over(), 0);
         assert!(outlet.try_recv().is_err());
     }
@@ -161,7 +161,7 @@ mod tests {
             &[("lost:{{ key.id }}", None), ("{{ either.missing }}", None)],
         );
         let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, [bad, good])));
-        assert!(inlet.take(&change(), ack(), None).is_none());
+        assert!(inlet.take(&change(), ack(), Instant::now()).is_none());
         assert_eq!(inlet.hand_over(), 1);
         let Ok(ToSink::Changes(projected)) = outlet.try_recv() else {
             panic!("the change is handed over");

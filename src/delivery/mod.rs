@@ -62,8 +62,8 @@ pub struct Delivery {
     pub version: Version,
     /// When it was committed, in milliseconds since the Unix epoch.
     pub committed_at_ms: i64,
-    /// Since when its record is known to be in Kafka, if that was before it was polled.
-    pub known_since: Option<Instant>,
+    /// Since when its record is known to be in Kafka.
+    pub known_since: Instant,
     /// To be given back when the sink is done with it.
     pub ack: Ack,
 }

@@ -24,7 +24,7 @@ struct Receipt {
     unapplied: u32,
     /// Mutations that have not ended.
     pending: u32,
-    known_since: Option<Instant>,
+    known_since: Instant,
     /// Bytes of mutations that are kept after they were written, to be written once more.
     kept: Option<u64>,
     /// The partition was taken from us: the ack is worth nothing.
@@ -45,7 +45,7 @@ impl ReceiptBook {
         &mut self,
         ack: Ack,
         committed_at_ms: i64,
-        known_since: Option<Instant>,
+        known_since: Instant,
         mutations: u32,
     ) -> ReceiptId {
         *self.by_partition.entry(ack.partition()).or_default() += 1;
@@ -61,9 +61,9 @@ impl ReceiptBook {
         ReceiptId(u32::try_from(self.open.insert(receipt)).expect("the budget bounds receipts"))
     }
 
-    /// Since when the record is known to be in Kafka, if that was before it was polled.
+    /// Since when the record is known to be in Kafka.
     #[must_use]
-    pub fn known_since(&self, id: ReceiptId) -> Option<Instant> {
+    pub fn known_since(&self, id: ReceiptId) -> Instant {
         self.open[id.0 as usize].known_since
     }
 

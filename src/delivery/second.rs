@@ -1,5 +1,6 @@
-//! Mutations that were written and are to be written once more (D7): in the order in which they
-//! fall due, which is the order in which they came, for the delay is the same for all.
+//! Mutations that were written and are to be written once more (D7): in the order in which their
+//! first writes were settled, which is nearly that in which they fall due, for the delay is the same
+//! for all.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -171,7 +172,7 @@ mod tests {
         };
         for (offset, key) in (0..).zip(["a", "b", "a"]) {
             let ack = ledger.track(offset, 0, 1, 1).unwrap().next().unwrap();
-            buffer.push(Key(key), smallvec![book.open(ack, 0, None, 1)]);
+            buffer.push(Key(key), smallvec![book.open(ack, 0, now, 1)]);
             let written = buffer.take(one).pop().unwrap();
             buffer.landed(written.place);
             second.push(now, written);

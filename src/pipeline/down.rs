@@ -9,6 +9,8 @@
 //! `delivery::buffer`), and so does what hands less over (`delivery::inlet`: a tenth less CPU than
 //! when the sink task projected).
 
+use tokio::time::Instant;
+
 use super::intake::{Refusal, Taken};
 use super::ledger::{Ack, Acks};
 use super::run::Pipeline;
@@ -26,6 +28,7 @@ impl Pipeline {
         if self.stopping {
             return Ok(());
         }
+        let now = Instant::now();
         for record in records {
             let (partition, offset) = (record.partition, record.offset);
             let timestamp_ms = record.timestamp_ms;
@@ -34,7 +37,8 @@ impl Pipeline {
             };
             let table = usize::from(partition.table.0);
             let route = &self.routes[table];
-            let taken = intake.take(record, &self.wiring.tables[table], &mut self.decoder, route);
+            let configured = &self.wiring.tables[table];
+            let taken = intake.take(record, configured, &mut self.decoder, (route, now));
             match taken.map_err(refusal)? {
                 Taken::Seen => {}
                 Taken::Ignored(reason) => self.wiring.observer.records(partition, reason, 1),

@@ -1,32 +1,38 @@
 //! Since when a record is known to be in the log, by this machine's clock alone. A store that asks
 //! how long ago a change was made (D7) must not depend on the clocks of others.
+//!
+//! A log that lost its end (an unclean election) and has grown again since it was last asked is not
+//! noticed: its new records would be known since the old ones were.
 
 use tokio::time::Instant;
+
+use crate::source::NextOffset;
 
 /// The end of a partition's log at some moment: what lies below it was there by then.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Horizon {
     end: i64,
-    told: Instant,
+    at: Instant,
 }
 
 impl Horizon {
-    /// The log ends at `end` now.
+    /// The log ends at `end` by now.
     pub(super) fn new(end: i64, now: Instant) -> Self {
-        Self { end, told: now }
+        Self { end, at: now }
     }
 
-    /// The log ends at `end` by now. The earlier horizon says more of the records below it, so it
-    /// stays until they are passed.
-    pub(super) fn told(&mut self, end: i64, passed: i64, now: Instant) {
-        if passed >= self.end {
+    /// The log ends at `end` by now, and everything below `tracked` was taken. The earlier horizon
+    /// says more of the records below it, so it stays until they are taken, unless the log got
+    /// shorter.
+    pub(super) fn advance(&mut self, end: i64, tracked: NextOffset, now: Instant) {
+        if tracked.get() >= self.end || end < self.end {
             *self = Self::new(end, now);
         }
     }
 
-    /// Since when the record at `offset` is known to be there, if that was before it was polled.
-    pub(super) fn known_since(&self, offset: i64) -> Option<Instant> {
-        (offset < self.end).then_some(self.told)
+    /// Since when the record at `offset`, which is there now, is known to be.
+    pub(super) fn known_since(&self, offset: i64, now: Instant) -> Instant {
+        if offset < self.end { self.at } else { now }
     }
 }
 
@@ -37,15 +43,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_known_since_the_first_end_behind_it_and_a_new_one_since_nothing() {
-        let first = Instant::now();
-        let later = first + Duration::from_secs(1);
+    fn a_record_is_known_since_the_first_end_behind_it_and_a_new_one_since_now() {
+        let [first, second, now] = [0, 1, 2].map(seconds);
         let mut horizon = Horizon::new(10, first);
-        horizon.told(20, 5, later);
-        assert_eq!(horizon.known_since(9), Some(first));
-        assert_eq!(horizon.known_since(10), None, "not known to be that old");
-        horizon.told(20, 10, later);
-        assert_eq!(horizon.known_since(19), Some(later));
-        assert_eq!(horizon.known_since(20), None);
+        horizon.advance(20, NextOffset::given(5), second);
+        assert_eq!(horizon.known_since(9, now), first);
+        assert_eq!(horizon.known_since(10, now), now, "not known to be older");
+        horizon.advance(20, NextOffset::given(10), second);
+        assert_eq!(horizon.known_since(19, now), second);
+        assert_eq!(horizon.known_since(20, now), now);
+    }
+
+    #[test]
+    fn of_a_log_that_got_shorter_nothing_is_known() {
+        let [first, second, now] = [0, 1, 2].map(seconds);
+        let mut horizon = Horizon::new(10, first);
+        horizon.advance(6, NextOffset::given(4), second);
+        assert_eq!(horizon.known_since(5, now), second);
+    }
+
+    fn seconds(number: u64) -> Instant {
+        static BEGUN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        *BEGUN.get_or_init(Instant::now) + Duration::from_secs(number)
     }
 }

@@ -1,6 +1,8 @@
 //! What becomes of the records of one partition before they reach the sinks: looked at, decoded,
 //! tracked, and handed out by table.
 
+use tokio::time::Instant;
+
 use super::horizon::Horizon;
 use super::ledger::{Ack, Acks, Ledger, LedgerError};
 use super::route::Route;
@@ -9,7 +11,6 @@ use crate::config::{OnTruncate, Table};
 use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
 use crate::error::Fatal;
 use crate::source::{Assigned, CommitNote, NextOffset, Record, start};
-use tokio::time::Instant;
 
 /// A partition that is ours.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(super) enum Taken {
     /// Tracked, and of no concern to any sink.
     Ignored(&'static str),
     /// A change for each sink that gave an ack, and since when it is known to be in the log.
-    Change(Change, Acks, Option<Instant>),
+    Change(Change, Acks, Instant),
     /// The table was truncated: an ack for each sink that is to apply it, otherwise one.
     Truncate(Acks),
     /// It cannot be decoded.
@@ -49,7 +50,7 @@ pub(super) enum Refusal {
 }
 
 impl Intake {
-    pub(super) fn new(assigned: &Assigned) -> Self {
+    pub(super) fn new(assigned: &Assigned, now: Instant) -> Self {
         let last = assigned.note.as_ref().and_then(|note| note.last);
         Self {
             ledger: Ledger::new(
@@ -64,15 +65,14 @@ impl Intake {
             as_of: assigned.as_of,
             partitions: assigned.partition_count,
             high: assigned.high,
-            horizon: Horizon::new(assigned.high, Instant::now()),
+            horizon: Horizon::new(assigned.high, now),
         }
     }
 
     /// The log's end was told.
-    pub(super) fn ends_at(&mut self, high: i64) {
+    pub(super) fn ends_at(&mut self, high: i64, now: Instant) {
         self.high = high;
-        let passed = self.ledger.tracked().get();
-        self.horizon.told(high, passed, Instant::now());
+        self.horizon.advance(high, self.ledger.tracked(), now);
     }
 
     /// How many records are not done.
@@ -106,7 +106,7 @@ impl Intake {
         record: Record,
         table: &Table,
         decoder: &mut Decoder,
-        route: &Route,
+        (route, now): (&Route, Instant),
     ) -> Result<Taken, Refusal> {
         if record.generation != self.ledger.generation() {
             return Ok(Taken::Seen);
@@ -134,7 +134,7 @@ impl Intake {
         let mut acks = tracked.map_err(Refusal::Ledger)?;
         Ok(match decoded {
             Ok(Decoded::Change(change)) => {
-                Taken::Change(change, acks, self.horizon.known_since(offset))
+                Taken::Change(change, acks, self.horizon.known_since(offset, now))
             }
             Ok(Decoded::Ignored(reason)) => Taken::Ignored(Ignored::as_str(reason)),
             Ok(Decoded::Truncate(_)) => Taken::Truncate(acks),

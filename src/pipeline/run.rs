@@ -226,7 +226,7 @@ impl Pipeline {
         for one in assigned {
             let table = &self.wiring.tables[usize::from(one.partition.table.0)];
             truncate::check(table, one.partition_count)?;
-            let intake = Intake::new(one);
+            let intake = Intake::new(one, Instant::now());
             if one.note.is_none() {
                 let (next, note) = intake.first_commit(table);
                 first.push((one.partition, next, note));
@@ -322,9 +322,10 @@ impl Pipeline {
     }
 
     fn note_high(&mut self, marks: &[(Partition, i64)]) {
+        let now = Instant::now();
         for (partition, high) in marks {
             if let Some(intake) = self.intakes.get_mut(partition) {
-                intake.ends_at(*high);
+                intake.ends_at(*high, now);
             }
         }
         self.tell_lag();

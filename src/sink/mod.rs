@@ -76,7 +76,8 @@ pub trait Sink: Send + Sync + 'static {
     /// [`SinkError`] as for [`Sink::write`].
     fn mark(&self, marker: &Marker) -> impl Future<Output = Result<(), SinkError>> + Send;
 
-    /// A second write of the same batch is wanted this much later; see D7. `None` for most stores.
+    /// A second write of the same mutation is wanted this much later, unless its change had been in
+    /// Kafka for as long before the first; see D7. `None` for most stores.
     fn again_after(&self) -> Option<Duration> {
         None
     }

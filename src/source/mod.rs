@@ -61,7 +61,7 @@ pub struct Assigned {
     pub as_of: Option<i64>,
     /// How many partitions the topic has.
     pub partition_count: i32,
-    /// One past the log's last record.
+    /// One past the last record that may be read.
     pub high: i64,
 }
 

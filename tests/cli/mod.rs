@@ -112,12 +112,12 @@ fn a_command_ends_as_ever_although_nobody_reads_what_it_says() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_written_is_a_failure() {
+fn an_answer_that_cannot_be_written_has_an_exit_code_of_its_own() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut command = command(example(), &["validate"]);
     let output = command.stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(69));
-    assert!(text(&output.stderr).starts_with("error: cannot write the output: "));
+    assert_eq!(output.status.code(), Some(74));
+    assert!(text(&output.stderr).starts_with("error: the command was carried out, but "));
 }
 
 #[test]

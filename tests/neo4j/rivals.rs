@@ -255,13 +255,15 @@ async fn a_tombstone_that_a_rival_wrote_meanwhile_overrules_a_new_relationship()
 async fn tombstones_that_are_forgotten_while_they_are_looked_at_disturb_nobody() {
     let world = World::new().await;
     let sink = world.sink(&settings());
+    let done = AtomicBool::new(false);
     let rival = async {
-        loop {
-            let version = HIGH + 9;
+        // Above all that is written, or nobody looks at them.
+        let version = HIGH + 1000;
+        while !done.load(Ordering::Relaxed) {
             world
                 .run(&format!(
                     "UNWIND range(1, 400) AS i \
-                     CREATE (:_DistributaryTombstone {{_key: 'P_rival' + i, _v: {version}, _at: 0}})"
+                     CREATE (:_DistributaryTombstone {{_key: 'P_rival' + i, _v: {version}, _at: timestamp()}})"
                 ))
                 .await;
             world
@@ -274,11 +276,9 @@ async fn tombstones_that_are_forgotten_while_they_are_looked_at_disturb_nobody()
             let answer = world.write(&sink, &[product(HIGH + version, "1")]).await;
             assert_eq!(answer, [Outcome::Written]);
         }
+        done.store(true, Ordering::Relaxed);
     };
-    tokio::select! {
-        () = rival => {}
-        () = writes => {}
-    }
+    tokio::join!(rival, writes);
     world.clean_up().await;
 }
 

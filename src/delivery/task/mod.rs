@@ -92,6 +92,12 @@ struct Write {
     second: bool,
 }
 
+impl Write {
+    fn ended(self) -> Instant {
+        self.begun + self.took
+    }
+}
+
 /// How a job under way ended.
 enum Ending<P: Projector> {
     Written {

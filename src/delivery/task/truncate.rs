@@ -62,7 +62,7 @@ where
             behind: VecDeque::new(),
             receipt: self
                 .book
-                .open(truncate.ack, truncate.committed_at_ms, None, 1),
+                .open(truncate.ack, truncate.committed_at_ms, Instant::now(), 1),
         };
         self.truncations.insert(partition, truncation);
     }

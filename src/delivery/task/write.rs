@@ -242,7 +242,7 @@ where
                 self.applied(receipt);
             }
             if let Some(delay) = again_after {
-                self.second.push(write.begun + write.took + delay, waiting);
+                self.second.push(write.ended() + delay, waiting);
                 return;
             }
         }
@@ -256,17 +256,20 @@ where
     fn again_after(&self, receipts: &[ReceiptId], begun: Instant) -> Option<Duration> {
         let delay = self.wiring.sink.again_after()?;
         let is_old = |&receipt: &ReceiptId| {
-            let known = self.book.known_since(receipt);
-            known.is_some_and(|since| begun.saturating_duration_since(since) >= delay)
+            let known_for = begun.saturating_duration_since(self.book.known_since(receipt));
+            known_for >= delay
         };
         (!receipts.iter().all(is_old)).then_some(delay)
     }
 
-    /// What is kept for a second write is charged to the first of the records it stands for.
+    /// What is kept for a second write is charged to the first of the records it stands for that is
+    /// still ours.
     fn keep(&mut self, waiting: &Waiting<P::Mutation>) {
         let mut cost = Second::cost(&waiting.mutation);
         for &receipt in &waiting.receipts {
-            self.book.keeps(receipt, std::mem::take(&mut cost));
+            if !self.book.is_dropped(receipt) {
+                self.book.keeps(receipt, std::mem::take(&mut cost));
+            }
         }
     }
 

@@ -269,7 +269,7 @@ impl Ledger {
         {
             entry.unapplied = entry.unapplied.saturating_sub(1);
             entry.kept = entry.kept.saturating_add(applied.kept);
-            self.held -= shrink(entry);
+            self.held = charge(entry, self.held);
         }
     }
 
@@ -289,7 +289,10 @@ impl Ledger {
         if !ack.applied {
             entry.unapplied = entry.unapplied.saturating_sub(1);
         }
-        self.held -= shrink(entry);
+        if entry.pending == 0 {
+            entry.kept = 0;
+        }
+        self.held = charge(entry, self.held);
         self.advance();
         Ok(())
     }
@@ -326,15 +329,12 @@ fn entry(entries: &mut VecDeque<Entry>, first: u64, sequence: u64) -> Option<&mu
     entries.get_mut(index)
 }
 
-/// Charges no more than the place and what is kept once every sink holds the record; answers what
-/// was given back.
-fn shrink(entry: &mut Entry) -> u64 {
-    let place = u32::try_from(ENTRY_COST).expect("a small constant");
-    let needed = place.saturating_add(entry.kept);
-    if entry.unapplied > 0 || entry.bytes <= needed {
-        return 0;
+/// Charges the place and what is kept once every sink holds the record; answers what is held then.
+fn charge(entry: &mut Entry, held: u64) -> u64 {
+    if entry.unapplied > 0 {
+        return held;
     }
-    let back = entry.bytes - needed;
-    entry.bytes = needed;
-    u64::from(back)
+    let place = u32::try_from(ENTRY_COST).expect("a small constant");
+    let before = std::mem::replace(&mut entry.bytes, place.saturating_add(entry.kept));
+    held - u64::from(before) + u64::from(entry.bytes)
 }

@@ -163,7 +163,7 @@ impl Bench {
     }
 
     fn take(&mut self, partition: Partition, offset: i64, id: &str, ack: Ack) {
-        self.take_known((partition, offset), id, ack, None);
+        self.take_known((partition, offset), id, ack, Instant::now());
     }
 
     fn take_known(
@@ -171,7 +171,7 @@ impl Bench {
         (partition, offset): (Partition, i64),
         id: &str,
         ack: Ack,
-        known_since: Option<Instant>,
+        known_since: Instant,
     ) {
         let change = Change {
             table: partition.table,
@@ -288,16 +288,13 @@ async fn what_waits_for_its_second_write_is_charged_and_nothing_else_of_its_reco
 async fn a_change_that_was_in_kafka_for_longer_than_the_delay_is_written_once() {
     let mut bench = Bench::of(Memory::new(&[]).with_second_writes(SECOND));
     let millisecond = Duration::from_millis(1);
-    for (offset, (known_for, writes)) in (0..).zip([
-        (Some(SECOND), 1),
-        (Some(SECOND - millisecond), 2),
-        (None, 2),
-    ]) {
+    let known = [(SECOND, 1), (SECOND - millisecond, 2), (Duration::ZERO, 2)];
+    for (offset, (known_for, writes)) in (0..).zip(known) {
         let since = Instant::now();
-        tokio::time::advance(known_for.unwrap_or_default()).await;
+        tokio::time::advance(known_for).await;
         let before = bench.store.log().len();
         let ack = bench.track(OTHER, offset);
-        bench.take_known((OTHER, offset), "1", ack, known_for.map(|_| since));
+        bench.take_known((OTHER, offset), "1", ack, since);
         bench.inlet.hand_over();
         bench.until_done(OTHER, offset + 1).await;
         let written = bench.store.log().len() - before;

@@ -174,36 +174,3 @@ async fn tombstones_are_forgotten_after_six_hours_and_not_before() {
     assert_eq!(left, [format!("{}user-node[\"young\"]", world.prefix)]);
     world.clean_up().await;
 }
-
-/// The stack's server lets a transaction take 24 MiB.
-#[tokio::test]
-async fn what_is_too_much_for_the_server_s_memory_is_refused_together_and_held_alone() {
-    let world = World::new().await;
-    let sink = world.sink(&settings());
-    let users = |version, name: &str| -> Vec<_> {
-        let name = format!("\"{name}\"");
-        let users = (0..400).map(|id| user(version, &id.to_string(), &name));
-        coalesced(world.project(&users.collect::<Vec<_>>()))
-    };
-    let too_much = users(1, &"x".repeat(100 << 10));
-    let Err(SinkError::Refused(rejection)) = sink.write(&too_much).await else {
-        panic!("40 MiB were taken");
-    };
-    assert_eq!(
-        rejection.kind,
-        "Neo.TransientError.General.MemoryPoolOutOfMemoryError"
-    );
-    // As delivery halves it, and shorter again, for one transaction cleans up.
-    let shorter = users(2, "short");
-    for (part, shorter) in too_much.chunks(100).zip(shorter.chunks(100)) {
-        assert_eq!(sink.write(part).await.unwrap(), vec![Outcome::Written; 100]);
-        sink.write(shorter).await.unwrap();
-    }
-    let mut alone = world.project(&[user(1, "1000", &format!("\"{}\"", "x".repeat(30 << 20)))]);
-    alone.truncate(1);
-    let Err(SinkError::Outage(outage)) = sink.write(&alone).await else {
-        panic!("30 MiB were taken, or given up");
-    };
-    assert_eq!(outage.kind, OutageKind::Overloaded);
-    world.clean_up().await;
-}

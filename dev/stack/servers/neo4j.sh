@@ -31,8 +31,6 @@ server.https.enabled=false
 server.memory.pagecache.size=128m
 # A client frozen in the middle of a transaction must not hold its locks for ever.
 db.transaction.timeout=60s
-# A transaction that takes more is refused; a test asks for more.
-db.memory.transaction.max=24m
 db.tx_log.rotation.retention_policy=100M size
 dbms.usage_report.enabled=false
 EOF

@@ -32,10 +32,13 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
         let once = async |who| {
             bench.database.prepare(&load).await?;
             let run = match who {
-                Bare | BareTwo => {
-                    let at_once = if who == Bare { 1 } else { 2 };
-                    // The driver's futures are large.
-                    let work = Box::pin(bench.database.write(&load, &writes, at_once));
+                // The driver's futures are large.
+                Bare => {
+                    let work = Box::pin(bench.database.write(&load, &writes));
+                    bare(&bench.stack, (load.len(), writes.len()), work).await?
+                }
+                BareTwo => {
+                    let work = Box::pin(bench.database.write_two(&load, &writes));
                     bare(&bench.stack, (load.len(), writes.len()), work).await?
                 }
                 _ => with_program(bench, &load).await?,

@@ -62,8 +62,20 @@ impl Database {
         Ok(())
     }
 
-    /// Writes rows, so many transactions at a time.
-    pub(crate) async fn write(&self, load: &Load, writes: &[Last], at_once: usize) -> Result<()> {
+    /// Writes rows, one transaction after the other.
+    pub(crate) async fn write(&self, load: &Load, writes: &[Last]) -> Result<()> {
+        self.write_at_once(load, writes, 1).await
+    }
+
+    /// The same, two transactions at a time, and deletes at last: of two under way the later one may
+    /// be done first, and without tombstones a row that was deleted would come back.
+    pub(crate) async fn write_two(&self, load: &Load, writes: &[Last]) -> Result<()> {
+        let (gone, there): (Vec<Last>, Vec<_>) = writes.iter().partition(|it| it.deleted);
+        self.write_at_once(load, &there, 2).await?;
+        self.write_at_once(load, &gone, 2).await
+    }
+
+    async fn write_at_once(&self, load: &Load, writes: &[Last], at_once: usize) -> Result<()> {
         let batches = writes
             .chunks(BATCH)
             .map(|rows| self.write_batch(load, rows));

@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_record_is_known_since_the_first_end_behind_it_and_a_new_one_since_now() {
-        let [first, second, now] = [0, 1, 2].map(seconds);
+        let [first, second, now] = moments();
         let mut horizon = Horizon::new(10, first);
         horizon.advance(20, NextOffset::given(5), second);
         assert_eq!(horizon.known_since(9, now), first);
@@ -56,14 +56,15 @@ mod tests {
 
     #[test]
     fn of_a_log_that_got_shorter_nothing_is_known() {
-        let [first, second, now] = [0, 1, 2].map(seconds);
+        let [first, second, now] = moments();
         let mut horizon = Horizon::new(10, first);
         horizon.advance(6, NextOffset::given(4), second);
         assert_eq!(horizon.known_since(5, now), second);
     }
 
-    fn seconds(number: u64) -> Instant {
-        static BEGUN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-        *BEGUN.get_or_init(Instant::now) + Duration::from_secs(number)
+    /// A second from one to the next.
+    fn moments() -> [Instant; 3] {
+        let first = Instant::now();
+        [0, 1, 2].map(|seconds| first + Duration::from_secs(seconds))
     }
 }

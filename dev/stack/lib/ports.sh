@@ -17,6 +17,7 @@ set_ports() { # from PORT_BASE
   ES_TRANSPORT_PORT=$((PORT_BASE + 5))
   REDIS_PORT=$((PORT_BASE + 6))
   NEO4J_PORT=$((PORT_BASE + 7))
+  KAFKA_SASL_PORT=$((PORT_BASE + 8))
 }
 
 # A listener on any address counts, whoever owns it; /proc is read because it needs neither a tool nor rights.
@@ -91,6 +92,7 @@ write_env() {
   cat >"$ENV_FILE.part" <<EOF
 # Written by dev/stack at each start; changes are lost. Read it with: set -a; . .stack/env
 KAFKA_BROKERS=127.0.0.1:$KAFKA_PORT
+KAFKA_SASL_BROKERS=127.0.0.1:$KAFKA_SASL_PORT
 CONNECT_URL=http://127.0.0.1:$CONNECT_PORT
 PG_HOST=127.0.0.1
 PG_PORT=$PG_PORT

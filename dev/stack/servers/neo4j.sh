@@ -31,6 +31,7 @@ server.https.enabled=false
 server.memory.pagecache.size=128m
 # A client frozen in the middle of a transaction must not hold its locks for ever.
 db.transaction.timeout=60s
+${NEO4J_TRANSACTION_MEMORY:+db.memory.transaction.max=$NEO4J_TRANSACTION_MEMORY}
 db.tx_log.rotation.retention_policy=100M size
 dbms.usage_report.enabled=false
 EOF

@@ -51,7 +51,7 @@ fn elasticsearch(url: &str) -> Elasticsearch {
     let projection = DocumentProjection {
         id: ProjectionId(0),
         name: "products-index",
-        table: "products",
+        table: "public.products".to_owned(),
         document: &project::document(),
     };
     Elasticsearch::new(&settings, &[projection]).expect("a good address")

@@ -61,6 +61,5 @@ fn record(id: u64) -> Record {
         key: Some(event::key(id).into()),
         value: Some(event::plain(id).into()),
         old_key: None,
-        has_new_key: false,
     }
 }

@@ -76,7 +76,7 @@ pub(crate) async fn pass(source: Source) {
     let projectors = Arc::new(Projectors::new(1, [projector(config)]));
     let (inlet, inbox) = delivery::inlet(Arc::clone(&projectors));
     let shared = Shared::new(config, report_to);
-    let task = tokio::spawn(SinkTask::new(shared.sink(config, projectors, inbox)).run());
+    let task = SinkTask::new(shared.sink(config, projectors, inbox)).spawn();
     let group = &config.source.group;
     let pipeline = Wiring {
         tables: config.tables.clone().into(),

@@ -6,15 +6,38 @@ use std::time::Duration;
 use crate::change::{ProjectionId, TableId};
 use crate::sink::Outage;
 
-/// How a mutation ended, as a metric's label.
+/// How a mutation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ended {
     /// The store took it.
     Written,
+    /// The store took it without some column, which nothing had (D5).
+    Incomplete,
     /// The store holds a newer version.
     Stale,
     /// It went to the dead letters.
     DeadLettered,
+}
+
+impl Ended {
+    /// Every end, in the order of their numbers.
+    pub const ALL: [Self; 4] = [
+        Self::Written,
+        Self::Incomplete,
+        Self::Stale,
+        Self::DeadLettered,
+    ];
+
+    /// A fixed word for metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Incomplete => "incomplete",
+            Self::Stale => "stale",
+            Self::DeadLettered => "dead_lettered",
+        }
+    }
 }
 
 /// Watches one sink task. Every method is called on the task, often: it must be quick.

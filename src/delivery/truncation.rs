@@ -82,7 +82,7 @@ pub(super) async fn sweep<S: Sink>(
 
 fn unfinished(outcome: Outcome) -> Option<Swept> {
     match outcome {
-        Outcome::Written | Outcome::Stale => None,
+        Outcome::Written | Outcome::Incomplete | Outcome::Stale => None,
         Outcome::Failed(outage) => Some(Swept::Away(outage)),
         Outcome::Rejected(rejection) => Some(refused(&rejection)),
     }

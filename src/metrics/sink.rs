@@ -8,13 +8,12 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec};
 
-use super::{CAUGHT_UP, Metrics, SOURCE, age_seconds, now_ms};
+use super::{CAUGHT_UP, Metrics, SOURCE, age_seconds};
 use crate::change::{ProjectionId, TableId};
+use crate::clock::now_ms;
 use crate::config::Config;
+use crate::delivery::observer::Ended;
 use crate::sink::{Outage, OutageKind};
-
-/// How a mutation ended: the label `outcome`, and the index of its counter.
-const OUTCOMES: [&str; 3] = ["written", "stale", "dead_lettered"];
 
 /// The kinds of outages that alarm. Contention is the daily life of a database with rivals.
 const ALARMING: [OutageKind; 4] = [
@@ -31,7 +30,7 @@ pub struct SinkMetrics {
     pipeline: String,
     target: String,
     tables: HashMap<TableId, TableMetrics, RandomState>,
-    mutations: HashMap<ProjectionId, [IntCounter; OUTCOMES.len()], RandomState>,
+    mutations: HashMap<ProjectionId, [IntCounter; Ended::ALL.len()], RandomState>,
     write: Histogram,
     coalesced: IntCounter,
     last_sync: Gauge,
@@ -58,11 +57,11 @@ impl Metrics {
             if projection.sink != name {
                 continue;
             }
-            let counter = |outcome| {
-                let labels = [name, &projection.name, outcome];
+            let counter = |ended: Ended| {
+                let labels = [name, &projection.name, ended.as_str()];
                 self.mutations.with_label_values(&labels)
             };
-            mutations.insert(ProjectionId(index), OUTCOMES.map(counter));
+            mutations.insert(ProjectionId(index), Ended::ALL.map(counter));
             if let Some(table) = projection.kind.from() {
                 tables
                     .entry(table)
@@ -108,24 +107,10 @@ impl SinkMetrics {
         self.last_sync_seconds.set(seconds);
     }
 
-    /// So many mutations of a projection were written.
-    pub fn written(&self, projection: ProjectionId, count: u64) {
-        self.ended(projection, 0, count);
-    }
-
-    /// So many mutations of a projection met a newer version.
-    pub fn stale(&self, projection: ProjectionId, count: u64) {
-        self.ended(projection, 1, count);
-    }
-
-    /// So many mutations of a projection went to the dead letters.
-    pub fn buried(&self, projection: ProjectionId, count: u64) {
-        self.ended(projection, 2, count);
-    }
-
-    fn ended(&self, projection: ProjectionId, outcome: usize, count: u64) {
-        if let Some(outcomes) = self.mutations.get(&projection) {
-            outcomes[outcome].inc_by(count);
+    /// So many mutations of a projection ended so.
+    pub fn ended(&self, projection: ProjectionId, ended: Ended, count: u64) {
+        if let Some(counters) = self.mutations.get(&projection) {
+            counters[ended as usize].inc_by(count);
         }
     }
 

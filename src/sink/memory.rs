@@ -16,11 +16,11 @@ use std::time::Duration;
 use futures_util::stream::{self, Stream};
 use tokio::sync::{Semaphore, watch};
 
-use super::{Found, Marker, Outage, Outcome, Rejection, Sink, SinkError};
+use super::{Found, Marker, Outage, OutageKind, Outcome, Rejection, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::projector::Mutation;
 
-/// What the next unscripted write of a [`Memory`] does.
+/// What the next write of a [`Memory`] does.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// Nothing: the write works. Holds a place in the script.
@@ -77,6 +77,7 @@ pub struct Memory<M: Mutation> {
     shared: Arc<Shared<M::Key>>,
     delete: Option<Delete<M>>,
     again_after: Option<Duration>,
+    most: usize,
 }
 
 /// Makes the delete of a target at a version.
@@ -107,6 +108,7 @@ impl<M: Mutation> Clone for Memory<M> {
             shared: Arc::clone(&self.shared),
             delete: self.delete,
             again_after: self.again_after,
+            most: self.most,
         }
     }
 }
@@ -135,6 +137,7 @@ impl<M: Mutation> Memory<M> {
             }),
             delete: None,
             again_after: None,
+            most: usize::MAX,
         }
     }
 
@@ -154,6 +157,12 @@ impl<M: Mutation> Memory<M> {
             again_after,
             ..self
         }
+    }
+
+    /// A store that does not take more than so many mutations together within any time-out.
+    #[must_use]
+    pub fn with_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Appends to the script; each write takes one fault from its front.
@@ -225,6 +234,12 @@ impl<M: Mutation> Memory<M> {
 
     async fn attempt(&self, batch: &[M]) -> Result<Vec<Outcome>, SinkError> {
         self.up()?;
+        if batch.len() > self.most {
+            return Err(SinkError::Outage(Outage {
+                kind: OutageKind::Unreachable,
+                reason: "no answer in time".to_owned(),
+            }));
+        }
         let fault = self.state().script.pop_front();
         match fault.unwrap_or(Fault::Pass) {
             Fault::Pass => Ok(self.apply(batch, true)),

@@ -128,6 +128,8 @@ pub struct Marker {
 pub enum Outcome {
     /// The store holds it.
     Written,
+    /// The store holds it without some column that was not sent and that nothing had (D5).
+    Incomplete,
     /// The store holds a newer version already: success.
     Stale,
     /// The store can never take it.

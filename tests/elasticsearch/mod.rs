@@ -136,7 +136,7 @@ fn sink(config: &config::Elasticsearch, alias: &str, settings: Option<Value>) ->
     let projection = DocumentProjection {
         id: ProjectionId(0),
         name: "items-index",
-        table: "items",
+        table: "public.items".to_owned(),
         document: &document_config(alias, settings),
     };
     Elasticsearch::new(config, &[projection]).unwrap()

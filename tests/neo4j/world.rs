@@ -32,8 +32,13 @@ pub(super) struct World {
 }
 
 pub(super) fn settings() -> Settings {
+    settings_of(stack("NEO4J_URI"))
+}
+
+/// The settings for a Neo4j of some stack; they have one password.
+pub(super) fn settings_of(uri: String) -> Settings {
     Settings {
-        uri: stack("NEO4J_URI"),
+        uri,
         database: "neo4j".into(),
         username: stack("NEO4J_USER"),
         password: password_file(&stack("NEO4J_PASSWORD")),
@@ -55,21 +60,29 @@ pub(super) fn password_file(password: &str) -> Secret {
 impl World {
     /// The shop's projections, prepared and empty.
     pub(super) async fn new() -> Self {
-        Self::of(shop).await
+        Self::of(shop, &settings()).await
+    }
+
+    /// The same in another Neo4j.
+    pub(super) async fn on(server: &Settings) -> Self {
+        Self::of(shop, server).await
     }
 
     /// A node for each item and nothing else, prepared and empty.
     pub(super) async fn of_items() -> Self {
-        Self::of(items).await
+        Self::of(items, &settings()).await
     }
 
     /// These projections, whose names begin with the prefix, prepared and empty.
-    async fn of(projections: fn(&str) -> Vec<(String, ProjectionKind)>) -> Self {
+    async fn of(
+        projections: fn(&str) -> Vec<(String, ProjectionKind)>,
+        settings: &Settings,
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("T{}x{count}_", std::process::id());
         let graph = Graph::new(
-            stack("NEO4J_URI"),
+            settings.uri.as_str(),
             stack("NEO4J_USER"),
             stack("NEO4J_PASSWORD"),
         );
@@ -90,7 +103,7 @@ impl World {
                 .projectors
                 .push((kind.from().unwrap(), projector.unwrap()));
         }
-        world.prepared(&settings()).await;
+        world.prepared(settings).await;
         world
     }
 
@@ -103,7 +116,7 @@ impl World {
             .map(|(index, (name, kind))| GraphProjection {
                 id: ProjectionId(u16::try_from(index).unwrap()),
                 name,
-                table: Some("table"),
+                table: Some("shop.table".to_owned()),
                 kind,
                 key: key_of(kind),
             })

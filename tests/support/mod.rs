@@ -6,7 +6,6 @@ pub(crate) mod program;
 pub(crate) mod redis_server;
 pub(crate) mod shop;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,11 +24,19 @@ pub(crate) fn stack(name: &str) -> String {
     }
     let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".stack/env");
     let path = std::env::var_os("DISTRIBUTARY_STACK_ENV").map_or_else(own, PathBuf::from);
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    let lines = text.lines().filter_map(|line| line.split_once('='));
-    let mut variables: HashMap<_, _> = lines.collect();
-    let value = variables.remove(name);
-    let value = value.unwrap_or_else(|| panic!("{name} is not set: run `make stack-up` first"));
+    variable(&path, name)
+}
+
+/// A variable of a stack's `env` file.
+///
+/// # Panics
+/// When it is not there.
+pub(crate) fn variable(file: &Path, name: &str) -> String {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let mut variables = text.lines().filter_map(|line| line.split_once('='));
+    let found = variables.find(|(variable, _)| *variable == name);
+    let (_, value) =
+        found.unwrap_or_else(|| panic!("{name} is not set: run `make stack-up` first"));
     value.to_owned()
 }
 

@@ -15,14 +15,13 @@ mod settings;
 mod spares;
 mod target;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use elasticsearch::http::Method;
 use futures_util::future::Either;
 use futures_util::stream::{self, Stream};
-use tracing::warn;
 
 use self::bulk::BulkRequest;
 use self::client::{Client, Request};
@@ -44,7 +43,6 @@ pub struct Elasticsearch {
     gc_deletes: Duration,
     /// How many partial documents are completed at once.
     chunk: AtomicUsize,
-    incomplete: AtomicU64,
 }
 
 impl Elasticsearch {
@@ -59,19 +57,11 @@ impl Elasticsearch {
     ) -> Result<Self, SinkError> {
         Ok(Self {
             client: Client::new(config).map_err(SinkError::Fatal)?,
-            targets: projections.iter().map(|it| Target::new(*it)).collect(),
+            targets: projections.iter().map(Target::new).collect(),
             spares: Spares::default(),
             gc_deletes: config.gc_deletes,
             chunk: AtomicUsize::new(partial::FIRST),
-            incomplete: AtomicU64::new(0),
         })
-    }
-
-    /// How many documents were written without some field, because the change came without the
-    /// column and no document had it (D5).
-    #[must_use]
-    pub fn incomplete(&self) -> u64 {
-        self.incomplete.load(Ordering::Relaxed)
     }
 
     fn target(&self, document: &Document) -> Result<&Target, SinkError> {
@@ -165,6 +155,7 @@ impl Elasticsearch {
             .map_err(SinkError::Outage)?
             .into_iter();
         let mut request = BulkRequest::default();
+        let mut incomplete = Vec::new();
         for (item, document, partial) in partials {
             let (own, old) = (got.next(), old_id(partial).and_then(|_| got.next()));
             let own = own.expect("there is an answer for each read");
@@ -174,12 +165,19 @@ impl Elasticsearch {
                     let target = self.target(document)?;
                     request.index(item, (target, &document.key.id, document.version), &body);
                     if !whole {
-                        self.note_incomplete(target);
+                        incomplete.push((item, target));
                     }
                 }
             }
         }
-        self.send(request, batch, outcomes).await
+        self.send(request, batch, outcomes).await?;
+        for (item, target) in incomplete {
+            if outcomes[item] == Some(Outcome::Written) {
+                outcomes[item] = Some(Outcome::Incomplete);
+                target.warn_of_incomplete();
+            }
+        }
+        Ok(())
     }
 
     /// A `_mget` for `count` documents; an answer over the reserve asks for a smaller chunk.
@@ -277,19 +275,6 @@ impl Elasticsearch {
             }
         }
         Ok(())
-    }
-
-    fn note_incomplete(&self, target: &Target) {
-        self.incomplete.fetch_add(1, Ordering::Relaxed);
-        if !target.warned.swap(true, Ordering::Relaxed) {
-            warn!(
-                projection = target.name,
-                table = target.table,
-                "wrote documents without large columns that Debezium did not send and no document \
-                 had; run ALTER TABLE {} REPLICA IDENTITY FULL",
-                target.table,
-            );
-        }
     }
 }
 

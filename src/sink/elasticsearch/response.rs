@@ -222,6 +222,7 @@ mod tests {
         match outcome {
             Outcome::Written => Means::Written,
             Outcome::Stale => Means::Stale,
+            Outcome::Incomplete => unreachable!("no answer says so"),
             Outcome::Rejected(_) => Means::Rejected,
             Outcome::Failed(outage) => Means::Outage(outage.kind),
         }

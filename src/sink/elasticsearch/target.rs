@@ -1,6 +1,6 @@
 //! Where documents go: a projection's alias, and the ids that Elasticsearch takes.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -14,14 +14,14 @@ use crate::sink::{Outcome, Rejection};
 const MAX_ID_BYTES: usize = 512;
 
 /// One projection of this sink, as its configuration has it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct DocumentProjection<'a> {
     /// Its id.
     pub id: ProjectionId,
     /// Its name.
     pub name: &'a str,
-    /// The configured name of the table that feeds it.
-    pub table: &'a str,
+    /// The table that feeds it, as SQL names it.
+    pub table: String,
     /// What it makes.
     pub document: &'a config::Document,
 }
@@ -30,26 +30,40 @@ pub struct DocumentProjection<'a> {
 pub(super) struct Target {
     pub(super) projection: ProjectionId,
     pub(super) name: String,
-    pub(super) table: String,
+    table: String,
     pub(super) alias: String,
     /// The alias as a JSON string.
     pub(super) quoted_alias: String,
     pub(super) settings: Option<IndexSettings>,
-    pub(super) warned: AtomicBool,
+    warned: AtomicBool,
 }
 
 impl Target {
     /// Where this projection's documents go.
-    pub(super) fn new(projection: DocumentProjection<'_>) -> Self {
+    pub(super) fn new(projection: &DocumentProjection<'_>) -> Self {
         let document = projection.document;
         Self {
             projection: projection.id,
             name: projection.name.to_owned(),
-            table: projection.table.to_owned(),
+            table: projection.table.clone(),
             alias: document.alias.clone(),
             quoted_alias: Value::from(document.alias.as_str()).to_string(),
             settings: document.settings.clone(),
             warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Says once that documents lack fields, because the change came without the column and no
+    /// document had it (D5).
+    pub(super) fn warn_of_incomplete(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                projection = self.name,
+                table = self.table,
+                "wrote documents without large columns that Debezium did not send and no document \
+                 had; run ALTER TABLE {} REPLICA IDENTITY FULL",
+                self.table,
+            );
         }
     }
 
@@ -65,10 +79,10 @@ impl Target {
         let projection = DocumentProjection {
             id: ProjectionId(0),
             name: alias,
-            table: alias,
+            table: alias.to_owned(),
             document: &document,
         };
-        Self::new(projection)
+        Self::new(&projection)
     }
 }
 

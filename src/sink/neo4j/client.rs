@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::error::Failure;
-use super::nagle;
+use super::sockets;
 use crate::config;
 
 /// How long a connection attempt, and the answer to one statement, may take. Above the server's
@@ -50,7 +50,7 @@ impl Client {
         };
         let txn = txn.map_err(|error| Failure::Fatal(format!("the driver failed: {error}")))??;
         // The pool may have made a connection for it, and does not tell.
-        nagle::turn_off();
+        sockets::set_up_all(ANSWER_WITHIN);
         Ok(Transaction { txn })
     }
 

@@ -53,8 +53,8 @@ pub(super) fn of_relationships(kind: &str) -> String {
 /// The values found, by place in the batch and by name; for a hole there may be none.
 pub(super) struct Found {
     pub(super) values: HashMap<usize, HashMap<String, BoltType>>,
-    /// How many rows stay without some value.
-    pub(super) incomplete: u64,
+    /// The places of the rows that stay without some value.
+    pub(super) incomplete: Vec<usize>,
 }
 
 /// Reads what is missing.
@@ -82,11 +82,13 @@ pub(super) async fn read(
     }
     let mut found = Found {
         values: HashMap::new(),
-        incomplete: 0,
+        incomplete: Vec::new(),
     };
     for hole in holes {
         let held = held.remove(&hole.item).flatten();
-        found.incomplete += u64::from(held.is_none());
+        if held.is_none() {
+            found.incomplete.push(hole.item);
+        }
         found.values.insert(hole.item, held.unwrap_or_default());
     }
     Ok(found)

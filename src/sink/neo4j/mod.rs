@@ -12,13 +12,13 @@ mod derived;
 mod error;
 mod fill;
 mod marker;
-mod nagle;
 mod node;
 mod older;
 mod pattern;
 mod properties;
 mod relationship;
 mod schema;
+mod sockets;
 mod stub;
 mod targets;
 mod tombstone;
@@ -26,9 +26,8 @@ mod transaction;
 mod turn;
 mod value;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -40,21 +39,21 @@ use self::client::{Client, Transaction};
 use self::error::{Failure, Patience};
 use self::targets::Targets;
 use self::transaction::Opened;
-use self::turn::{Company, Open, Turn, Turns};
+use self::turn::{Company, Turn, Turns};
 use super::{Found, Marker, OutageKind, Outcome, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::config::{self, ProjectionKind};
 use crate::projector::graph::GraphMutation;
 
 /// One projection of this sink, as its configuration has it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct GraphProjection<'a> {
     /// Its id.
     pub id: ProjectionId,
     /// Its name: the beginning of the `_key` of its relationships and tombstones.
     pub name: &'a str,
-    /// The configured name of the table that feeds it; `None` for derived relationships.
-    pub table: Option<&'a str>,
+    /// The table that feeds it, as SQL names it; `None` for derived relationships.
+    pub table: Option<String>,
     /// What it makes: nodes, relationships or derived relationships.
     pub kind: &'a ProjectionKind,
     /// The columns of the table's key, in its order; empty where no table feeds it.
@@ -76,7 +75,6 @@ struct Shared {
     turns: Turns,
     /// When tombstones were last looked through.
     purged: Mutex<Option<Instant>>,
-    incomplete: AtomicU64,
     /// Tables whose rows came without a column that nothing had.
     warned: Mutex<BTreeSet<String>>,
 }
@@ -110,7 +108,7 @@ impl Neo4j {
     pub fn new(settings: &config::Neo4j, projections: &[GraphProjection<'_>]) -> Self {
         let mut targets = Targets::default();
         for projection in projections {
-            targets.add(*projection);
+            targets.add(projection);
         }
         Self {
             shared: Arc::new(Shared {
@@ -121,17 +119,9 @@ impl Neo4j {
                 many: tombstone::Many::default(),
                 turns: Turns::default(),
                 purged: Mutex::default(),
-                incomplete: AtomicU64::new(0),
                 warned: Mutex::default(),
             }),
         }
-    }
-
-    /// How many nodes and relationships were written without some property, because the change
-    /// came without the column and nothing had it (D5).
-    #[must_use]
-    pub fn incomplete(&self) -> u64 {
-        self.shared.incomplete.load(Ordering::Relaxed)
     }
 
     /// Converts a batch, opens its transaction and waits for its turn.
@@ -192,10 +182,10 @@ impl Shared {
 
     async fn write(&self, opened: Opened, turn: Turn) -> Result<Vec<Outcome>, SinkError> {
         let (fingerprint, items) = (opened.batch.fingerprint, opened.batch.items);
-        match self.attempt(opened, turn).await {
-            Ok((outcomes, open)) => {
+        match self.attempt(opened).await {
+            Ok(outcomes) => {
                 self.patience.reset(fingerprint);
-                if open.is_alone() {
+                if turn.is_alone() {
                     self.purge_now_and_then().await;
                 }
                 Ok(outcomes)
@@ -209,14 +199,13 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, opened: Opened, turn: Turn) -> Result<(Vec<Outcome>, Open), Failure> {
+    async fn attempt(&self, opened: Opened) -> Result<Vec<Outcome>, Failure> {
         let mut opened = opened.renewed(&self.client, &self.many).await?;
         match transaction::apply(&self.targets, &mut opened, &self.many).await {
             Ok(applied) => {
-                let open = turn.has_written();
                 opened.tx.commit().await?;
-                self.count_incomplete(&applied.incomplete);
-                Ok((applied.outcomes, open))
+                self.warn_of_incomplete(&applied.incomplete);
+                Ok(applied.outcomes)
             }
             Err(failure) => {
                 opened.tx.roll_back().await;
@@ -225,10 +214,10 @@ impl Shared {
         }
     }
 
-    /// Counts rows that stay without some value, and says so once for each table.
-    fn count_incomplete(&self, incomplete: &BTreeMap<ProjectionId, u64>) {
-        for (id, count) in incomplete.iter().filter(|(_, count)| **count > 0) {
-            self.incomplete.fetch_add(*count, Ordering::Relaxed);
+    /// Says once for each table that rows stay without some value, because the change came without
+    /// the column and nothing had it (D5).
+    fn warn_of_incomplete(&self, incomplete: &BTreeSet<ProjectionId>) {
+        for id in incomplete {
             let table = self.targets.tables.get(id).cloned().unwrap_or_default();
             let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
             if warned.insert(table.clone()) {

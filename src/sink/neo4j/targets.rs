@@ -25,7 +25,7 @@ pub(super) struct Targets {
 const OWN: &str = "a sink is only given mutations of its own projections";
 
 impl Targets {
-    pub(super) fn add(&mut self, projection: GraphProjection<'_>) {
+    pub(super) fn add(&mut self, projection: &GraphProjection<'_>) {
         let id = projection.id;
         match projection.kind {
             ProjectionKind::Node(node) => {
@@ -43,8 +43,8 @@ impl Targets {
             ProjectionKind::Document(_) | ProjectionKind::Cache(_) => return,
         }
         self.names.insert(id, projection.name.to_owned());
-        if let Some(table) = projection.table {
-            self.tables.insert(id, table.to_owned());
+        if let Some(table) = &projection.table {
+            self.tables.insert(id, table.clone());
         }
     }
 

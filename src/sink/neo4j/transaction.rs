@@ -1,6 +1,6 @@
 //! What one transaction does with a batch, in its order.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use neo4rs::BoltType;
@@ -20,8 +20,8 @@ use crate::sink::Outcome;
 /// What came of a batch.
 pub(super) struct Applied {
     pub(super) outcomes: Vec<Outcome>,
-    /// How many rows of each projection were written without some value.
-    pub(super) incomplete: BTreeMap<ProjectionId, u64>,
+    /// The projections of rows that were written without some value.
+    pub(super) incomplete: BTreeSet<ProjectionId>,
 }
 
 /// How long an opened transaction may wait for its turn, or the server would end it in the middle:
@@ -111,7 +111,7 @@ pub(super) async fn apply(
     };
     work.leave_out(batch, overruled);
     work.lock_derived(batch).await?;
-    let incomplete = work.fill(batch).await?;
+    let holes = work.fill(batch).await?;
     work.upsert_nodes(batch).await?;
     let absent = work.write_relationships(batch).await?;
     work.delete_nodes(batch).await?;
@@ -129,6 +129,13 @@ pub(super) async fn apply(
     let mut outcomes = work.outcomes;
     for (item, outcome) in &batch.rejected {
         outcomes[*item] = outcome.clone();
+    }
+    let mut incomplete = BTreeSet::new();
+    for (id, item) in holes {
+        if outcomes[item] == Outcome::Written {
+            outcomes[item] = Outcome::Incomplete;
+            incomplete.insert(id);
+        }
     }
     Ok(Applied {
         outcomes,
@@ -160,9 +167,10 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Completes rows that came without some value; answers how many stay incomplete.
-    async fn fill(&mut self, batch: &mut Batch) -> Result<BTreeMap<ProjectionId, u64>, Failure> {
-        let mut incomplete = BTreeMap::new();
+    /// Completes rows that came without some value; answers the projections and places of those that
+    /// stay incomplete.
+    async fn fill(&mut self, batch: &mut Batch) -> Result<Vec<(ProjectionId, usize)>, Failure> {
+        let mut incomplete = Vec::new();
         for (id, rows) in batch
             .nodes
             .iter_mut()
@@ -171,7 +179,7 @@ impl<'a> Work<'a> {
             let target = self.targets.node(*id);
             let statement = fill::of_nodes(&target.pattern);
             let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
-            incomplete.insert(*id, found.incomplete);
+            incomplete.extend(found.incomplete.iter().map(|item| (*id, *item)));
             for row in &mut rows.upserts {
                 if let Some(held) = found.values.remove(&row.item) {
                     row.properties.fill(&target.properties, held);
@@ -186,7 +194,7 @@ impl<'a> Work<'a> {
             let target = self.targets.relationship(*id);
             let statement = fill::of_relationships(&target.kind);
             let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
-            incomplete.insert(*id, found.incomplete);
+            incomplete.extend(found.incomplete.iter().map(|item| (*id, *item)));
             for row in &mut rows.rows {
                 if let Some(held) = found.values.remove(&row.item) {
                     row.properties.fill(&target.properties, held);

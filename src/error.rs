@@ -66,7 +66,7 @@ impl Fatal {
             Self::Source(SourceError::Mismatch(_)) => exit::DATA,
             Self::Source(SourceError::Settings(_) | SourceError::Secret(_)) => exit::CONFIG,
             Self::Source(SourceError::Consumer(_)) => exit::UNAVAILABLE,
-            Self::DrainTimedOut => exit::TEMPORARY,
+            Self::Source(SourceError::Rotated) | Self::DrainTimedOut => exit::TEMPORARY,
             Self::Bug(_) => exit::SOFTWARE,
         }
     }

@@ -10,7 +10,7 @@ use rdkafka::ClientConfig;
 use super::Protocol;
 
 /// librdkafka's default of `session.timeout.ms`, and the brokers' under KIP-848.
-pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// librdkafka's default of `max.poll.interval.ms`.
 pub(super) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use crate::change::{ProjectionId, TableId};
 
+pub use librdkafka::SESSION_TIMEOUT;
 pub use load::{Inputs, Loaded, load};
 pub use mistake::{Mistake, Mistakes, Place, Severity};
 pub use projection::{
@@ -73,6 +74,19 @@ impl Config {
     #[must_use]
     pub fn projection(&self, id: ProjectionId) -> &Projection {
         &self.projections[usize::from(id.0)]
+    }
+
+    /// The consumer groups and the sinks behind each (D1).
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
+        let group = &self.source.group;
+        let sinks = self.sinks.keys().cloned();
+        match self.source.groups {
+            Groups::Shared => BTreeMap::from([(group.clone(), sinks.collect())]),
+            Groups::PerSink => sinks
+                .map(|sink| (format!("{group}.{sink}"), vec![sink]))
+                .collect(),
+        }
     }
 }
 

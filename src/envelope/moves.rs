@@ -7,8 +7,9 @@
 //! that moved in. Headers cannot tell: a row that moves in and out again in one transaction (by way
 //! of a temporary key) has the same ones, and its `d` must be applied.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -30,6 +31,13 @@ pub struct KeyMoves {
     hasher: RandomState,
     /// The key of the `d` that was the record before this one.
     deleted: Option<Arc<String>>,
+    /// The offset at which the transaction's first row took a key of another.
+    moved_at: Option<i64>,
+    /// The offset of the record before this one.
+    last: i64,
+    /// From the first such row to the end, the transactions before that had one and may not be
+    /// committed yet.
+    past: VecDeque<Range<i64>>,
 }
 
 /// A row image's columns and their text.
@@ -41,6 +49,7 @@ struct Fingerprint {
 
 /// What the memory asks about a record of a row.
 pub(super) struct Seen<'a> {
+    pub(super) offset: i64,
     pub(super) op: Op,
     /// The record key's text.
     pub(super) key: &'a Arc<String>,
@@ -66,7 +75,10 @@ impl KeyMoves {
         if seen.tx_id.is_some() && seen.tx_id != self.tx_id {
             self.tx_id = seen.tx_id;
             self.residents.clear();
+            let moved_at = self.moved_at.take();
+            self.past.extend(moved_at.map(|first| first..self.last + 1));
         }
+        self.last = seen.offset;
         let comes = seen.op == Op::Create && seen.after.is_some();
         if self.residents.is_empty() && !comes {
             return false;
@@ -85,11 +97,24 @@ impl KeyMoves {
                     let room = seen.moved || self.residents.len() < INSERTS_KEPT;
                     if resident.is_some() || (comes && room) {
                         self.residents.insert(key, new);
+                        if seen.moved {
+                            self.moved_at.get_or_insert(seen.offset);
+                        }
                     }
                 }
             }
         }
         leaves
+    }
+
+    /// Where one has to begin to look who is to go on at `next`, where a transaction that moved keys
+    /// is cut through there.
+    pub fn since(&mut self, next: i64) -> Option<i64> {
+        while self.past.front().is_some_and(|it| it.end <= next) {
+            self.past.pop_front();
+        }
+        let past = self.past.front().map(|it| it.start);
+        past.or(self.moved_at).filter(|&first| first < next)
     }
 
     fn fingerprint(&self, image: Option<(usize, &str)>) -> Option<Fingerprint> {

@@ -123,6 +123,7 @@ impl Table {
             _ => None,
         };
         let seen = Seen {
+            offset: record.offset,
             op: located.op,
             key: &key_text,
             tx_id: located.tx_id,

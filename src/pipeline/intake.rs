@@ -83,20 +83,27 @@ impl Intake {
     /// The watermark to commit, if it has moved.
     pub(super) fn take_commit(&mut self, table: &Table) -> Option<(NextOffset, CommitNote)> {
         let (next, last) = self.ledger.take_watermark()?;
-        Some((next, self.note_with(table, last)))
+        let since = self.moves.since(next.get());
+        let note = CommitNote {
+            last,
+            since,
+            ..self.note(table)
+        };
+        Some((next, note))
     }
 
     /// The note of a first commit, before anything was done.
     pub(super) fn first_commit(&self, table: &Table) -> (NextOffset, CommitNote) {
-        (self.start, self.note_with(table, None))
+        (self.start, self.note(table))
     }
 
-    fn note_with(&self, table: &Table, last: Option<(i64, i64)>) -> CommitNote {
+    fn note(&self, table: &Table) -> CommitNote {
         CommitNote {
             epoch: table.epoch,
             partitions: self.partitions,
-            last,
+            last: None,
             as_of: self.as_of,
+            since: None,
         }
     }
 

@@ -18,6 +18,8 @@ pub trait Observer: Send {
     fn rebalanced(&mut self, _kind: &'static str, _partitions: &[Partition]) {}
     /// These topics are not there, or may not be read; all others are.
     fn missing(&mut self, _topics: Vec<String>) {}
+    /// No broker lets us in, and why.
+    fn refused(&mut self, _why: String) {}
     /// A commit failed.
     fn commit_failed(&mut self) {}
     /// An update of a table declared `replica_identity: full` came without its old row.

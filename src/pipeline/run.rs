@@ -83,6 +83,8 @@ pub struct Pipeline {
     /// Whether a watermark may have moved.
     pub(super) touched: bool,
     pub(super) timed_out: bool,
+    /// Whether the last commit failed.
+    commits_fail: bool,
     pub(super) old_rows: OldRows,
 }
 
@@ -104,6 +106,7 @@ impl Pipeline {
             stopping: false,
             touched: false,
             timed_out: false,
+            commits_fail: false,
             old_rows: OldRows::default(),
             wiring,
         }
@@ -197,8 +200,10 @@ impl Pipeline {
                 }
             }
             SourceEvent::Missing(topics) => self.wiring.observer.missing(topics),
+            SourceEvent::Refused(why) => self.wiring.observer.refused(why),
             SourceEvent::HighWatermarks(marks) => self.note_high(&marks),
             SourceEvent::Committed(offsets) => {
+                self.commits_fail = false;
                 if !offsets.is_empty()
                     && let Some(told) = self.wiring.first_commit.take()
                 {
@@ -208,10 +213,13 @@ impl Pipeline {
             }
             SourceEvent::CommitFailed(reason) => {
                 self.wiring.observer.commit_failed();
-                tracing::debug!(
-                    reason,
-                    "a commit failed and is tried again with the next one"
-                );
+                // Once: a broker that is away would be told of with every commit.
+                if !std::mem::replace(&mut self.commits_fail, true) {
+                    tracing::warn!(
+                        reason,
+                        "a commit failed and is tried again with the next one"
+                    );
+                }
             }
             SourceEvent::Failed(error) => return Err(error.into()),
             SourceEvent::Stopped => return Ok(Next::Ended),

@@ -92,7 +92,6 @@ impl Played {
             key: Some(br#"{"id":1}"#.to_vec()),
             value: Some(value.into_bytes()),
             old_key: None,
-            has_new_key: false,
         };
         self.next += 1;
         let records = SourceEvent::Records(vec![record]);

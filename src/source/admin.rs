@@ -1,18 +1,22 @@
 //! What a group has committed, and changing it while the group is stopped. Blocking calls: never
 //! on a runtime's worker.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::complaints::Complaints;
 use super::start::Commit;
 use super::{CommitNote, NextOffset, SourceError, settings};
 use crate::config::Source;
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to listen to what librdkafka has to say of a question that was not answered.
+const LISTEN: Duration = Duration::from_millis(100);
 
 /// One partition as the brokers and the group see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +43,32 @@ impl Standing {
 
 /// Looks at and changes the offsets of one group.
 pub struct Admin {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Complaints>,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}{}", complaint.as_ref().map_or(String::new(), |it| format!(" ({it})")))]
+pub struct Unanswered {
+    error: KafkaError,
+    /// What librdkafka said last.
+    complaint: Option<String>,
+}
+
+impl Unanswered {
+    /// Whether a commit was refused because the group is not stopped.
+    #[must_use]
+    pub fn is_group_running(&self) -> bool {
+        matches!(
+            self.error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::UnknownMemberId
+                    | RDKafkaErrorCode::IllegalGeneration
+                    | RDKafkaErrorCode::RebalanceInProgress
+                    | RDKafkaErrorCode::FencedInstanceId
+            )
+        )
+    }
 }
 
 impl Admin {
@@ -51,7 +80,9 @@ impl Admin {
         let mut settings = settings::reader(source)?;
         settings.set("group.id", group);
         Ok(Self {
-            consumer: settings.create().map_err(SourceError::Settings)?,
+            consumer: settings
+                .create_with_context(Complaints::default())
+                .map_err(SourceError::Settings)?,
         })
     }
 
@@ -59,8 +90,8 @@ impl Admin {
     ///
     /// # Errors
     /// When no broker answers in time.
-    pub fn partitions(&self, topic: &str) -> Result<Vec<i32>, KafkaError> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+    pub fn partitions(&self, topic: &str) -> Result<Vec<i32>, Unanswered> {
+        let metadata = self.ask(|it| it.fetch_metadata(Some(topic), TIMEOUT))?;
         let topics = metadata.topics().iter().filter(|it| it.error().is_none());
         Ok(topics
             .flat_map(|it| it.partitions().iter().map(|partition| partition.id()))
@@ -71,13 +102,13 @@ impl Admin {
     ///
     /// # Errors
     /// When no broker answers in time.
-    pub fn standings(&self, topics: &[&str]) -> Result<Vec<Standing>, KafkaError> {
+    pub fn standings(&self, topics: &[&str]) -> Result<Vec<Standing>, Unanswered> {
         let mut standings = Vec::new();
         for topic in topics {
             let partitions = self.partitions(topic)?;
             let commits = self.commits(topic, &partitions)?;
             for (partition, commit) in partitions.into_iter().zip(commits) {
-                let (low, high) = self.consumer.fetch_watermarks(topic, partition, TIMEOUT)?;
+                let (low, high) = self.ask(|it| it.fetch_watermarks(topic, partition, TIMEOUT))?;
                 let topic = (*topic).to_owned();
                 standings.push(Standing {
                     topic,
@@ -99,7 +130,7 @@ impl Admin {
         &self,
         topic: &str,
         partitions: &[i32],
-    ) -> Result<Vec<Option<Commit>>, KafkaError> {
+    ) -> Result<Vec<Option<Commit>>, Unanswered> {
         let mut list = TopicPartitionList::new();
         for &partition in partitions {
             list.add_partition(topic, partition);
@@ -107,21 +138,15 @@ impl Admin {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let committed = self.consumer.committed_offsets(list, TIMEOUT)?;
+        let committed = self.ask(|it| it.committed_offsets(list, TIMEOUT))?;
         partitions
             .iter()
             .map(|&partition| {
                 let Some(element) = committed.find_partition(topic, partition) else {
                     return Ok(None);
                 };
-                element.error()?;
-                Ok(match element.offset() {
-                    Offset::Offset(next) => Some(Commit {
-                        next: NextOffset::given(next),
-                        note: CommitNote::parse(element.metadata()),
-                    }),
-                    _ => None,
-                })
+                self.ask(|_| element.error())?;
+                Ok(Commit::of(&element))
             })
             .collect()
     }
@@ -135,12 +160,14 @@ impl Admin {
         &self,
         standings: &[Standing],
         timestamp_ms: i64,
-    ) -> Result<Vec<i64>, KafkaError> {
-        let mut list = TopicPartitionList::new();
-        for it in standings {
-            list.add_partition_offset(&it.topic, it.partition, Offset::Offset(timestamp_ms))?;
-        }
-        let found = self.consumer.offsets_for_times(list, TIMEOUT)?;
+    ) -> Result<Vec<i64>, Unanswered> {
+        let found = self.ask(|consumer| {
+            let mut list = TopicPartitionList::new();
+            for it in standings {
+                list.add_partition_offset(&it.topic, it.partition, Offset::Offset(timestamp_ms))?;
+            }
+            consumer.offsets_for_times(list, TIMEOUT)
+        })?;
         let offset = |it: &Standing| match found.find_partition(&it.topic, it.partition)?.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
@@ -154,37 +181,47 @@ impl Admin {
     /// Commits these offsets in the group's name.
     ///
     /// # Errors
-    /// [`KafkaError::ConsumerCommit`] with `UnknownMemberId` while the group has members.
-    pub fn commit(&self, offsets: &[(Standing, NextOffset, CommitNote)]) -> Result<(), KafkaError> {
-        let mut list = TopicPartitionList::new();
-        for (standing, next, note) in offsets {
-            let mut element = list.add_partition(&standing.topic, standing.partition);
-            element.set_offset(Offset::Offset(next.get()))?;
-            element.set_metadata(note.to_text());
-        }
-        self.consumer.commit(&list, CommitMode::Sync)
+    /// One that [is about members](Unanswered::is_group_running) while the group has some.
+    pub fn commit(&self, offsets: &[(Standing, NextOffset, CommitNote)]) -> Result<(), Unanswered> {
+        self.ask(|consumer| {
+            let mut list = TopicPartitionList::new();
+            for (standing, next, note) in offsets {
+                let mut element = list.add_partition(&standing.topic, standing.partition);
+                element.set_offset(Offset::Offset(next.get()))?;
+                element.set_metadata(note.to_text());
+            }
+            consumer.commit(&list, CommitMode::Sync)
+        })
     }
 
     /// The members the group has now.
     ///
     /// # Errors
     /// When no broker answers in time.
-    pub fn members(&self, group: &str) -> Result<usize, KafkaError> {
-        let groups = self.consumer.fetch_group_list(Some(group), TIMEOUT)?;
+    pub fn members(&self, group: &str) -> Result<usize, Unanswered> {
+        let groups = self.ask(|it| it.fetch_group_list(Some(group), TIMEOUT))?;
         Ok(groups.groups().iter().map(|it| it.members().len()).sum())
     }
-}
 
-/// Whether a commit was refused because the group is not stopped.
-#[must_use]
-pub fn is_group_running(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::UnknownMemberId
-                | RDKafkaErrorCode::IllegalGeneration
-                | RDKafkaErrorCode::RebalanceInProgress
-                | RDKafkaErrorCode::FencedInstanceId
-        )
-    )
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&BaseConsumer<Complaints>) -> KafkaResult<T>,
+    ) -> Result<T, Unanswered> {
+        question(&self.consumer).map_err(|error| {
+            self.listen();
+            Unanswered {
+                error,
+                complaint: self.consumer.context().last(),
+            }
+        })
+    }
+
+    /// librdkafka's log comes with its other events: to whoever polls.
+    fn listen(&self) {
+        let until = Instant::now() + LISTEN;
+        while Instant::now() < until {
+            // Nothing is assigned, so there are no records, and its errors say less than its log.
+            drop(self.consumer.poll(LISTEN / 10));
+        }
+    }
 }

@@ -16,13 +16,14 @@
 //! process must agree as far as `delete.retention.ms` matters.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::statistics::Partition as Statistics;
 
 use super::kafka::Poller;
 use super::{CommitNote, NextOffset, Partition};
+use crate::clock::now_ms;
 
 /// How long the poll thread may wait for one watermark.
 const ASK_TIMEOUT: Duration = Duration::from_millis(200);
@@ -30,13 +31,6 @@ const ASK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The commit of a partition at rest is renewed so many times within `delete.retention.ms`, so that
 /// a group that was always there is not taken for one that was away.
 const RENEWALS: i64 = 10;
-
-/// Milliseconds since the Unix epoch, the unit of Kafka's timestamps.
-#[must_use]
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX))
-}
 
 /// A partition whose topic is compacted.
 #[derive(Debug, Clone, Copy)]

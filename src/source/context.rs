@@ -15,6 +15,8 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::complaints::Complaints;
+
 /// What a callback reported.
 #[derive(Debug)]
 pub(super) enum Callback {
@@ -37,6 +39,7 @@ pub(super) enum Callback {
 #[derive(Debug, Default)]
 pub(super) struct Context {
     reported: Mutex<Vec<Callback>>,
+    pub(super) complaints: Complaints,
     closing: AtomicBool,
 }
 
@@ -58,10 +61,13 @@ impl Context {
         if self.closing.load(Ordering::SeqCst) {
             return;
         }
-        self.reported
-            .lock()
-            .expect("no panic under this lock")
-            .push(callback);
+        let mut reported = self.reported.lock().expect("no panic under this lock");
+        // While the brokers are asked something, statistics pile up. Each says all that the ones
+        // before it did, and several of them in a row are no proof that time has passed.
+        if matches!(callback, Callback::Statistics(_)) {
+            reported.retain(|it| !matches!(it, Callback::Statistics(_)));
+        }
+        reported.push(callback);
     }
 }
 
@@ -71,6 +77,7 @@ impl ClientContext for Context {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.complaints.hear(level, message);
         match level {
             RDKafkaLogLevel::Debug => tracing::trace!(target: "librdkafka", facility, message),
             RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
@@ -144,5 +151,31 @@ pub(super) fn unassign(
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
         _ => consumer.unassign(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_statistics_that_came_together_the_last_ones_count_and_nothing_else_is_dropped() {
+        let context = Context::default();
+        for time in 1..=3 {
+            context.stats(Statistics {
+                time,
+                ..Statistics::default()
+            });
+            context.report(Callback::Commit(Ok(()), TopicPartitionList::new()));
+        }
+        let told = context.take();
+        let times: Vec<_> = told
+            .iter()
+            .filter_map(|it| match it {
+                Callback::Statistics(it) => Some(it.time),
+                _ => None,
+            })
+            .collect();
+        assert_eq!((times, told.len()), (vec![3], 4));
     }
 }

@@ -54,6 +54,14 @@ impl Fence {
             .remove(&partition);
     }
 
+    /// Nothing is ours any more, what was being given up included.
+    pub fn close_all(&self) {
+        self.owned
+            .write()
+            .expect("no panic under this lock")
+            .clear();
+    }
+
     /// The poll thread has polled. After a pause longer than the session (a stopped process, a
     /// suspended machine) the fence stays closed for a while: the group may have moved on, and
     /// librdkafka learns that only with its next heartbeat.
@@ -83,8 +91,7 @@ impl Fence {
     }
 
     /// Whether the poll thread has polled within the session.
-    #[must_use]
-    pub fn is_awake(&self) -> bool {
+    fn is_awake(&self) -> bool {
         let now = self.now_ms();
         now.saturating_sub(self.last_poll_ms.load(Ordering::Relaxed)) <= self.session_ms()
             && now >= self.closed_until_ms.load(Ordering::Relaxed)

@@ -16,9 +16,9 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::mpsc::Sender;
 
-use super::compaction::now_ms;
 use super::context::{Callback, Context, assign, unassign};
 use super::owned::Owned;
+use super::password::Password;
 use super::policy::Policies;
 use super::rebalance::Group;
 use super::signs::{Brokers, End};
@@ -27,6 +27,7 @@ use super::{
     CommitNote, Fence, Generation, NextOffset, Partition, Record, SourceCommand, SourceError,
     SourceEvent, SourceHandle, settings,
 };
+use crate::clock::now_ms;
 use crate::config::{Source, Table};
 use crate::fault_point::reach;
 
@@ -79,6 +80,7 @@ pub fn spawn(
         paused: BTreeSet::new(),
         ends: HashMap::new(),
         brokers: Brokers::default(),
+        password: Password::of(source)?,
         unseen,
         asked: None,
         stop: None,
@@ -105,6 +107,7 @@ pub(super) struct Poller {
     /// Ends of partitions that librdkafka has reached, to be told after the next quiet poll.
     pub(super) ends: HashMap<Partition, End>,
     pub(super) brokers: Brokers,
+    pub(super) password: Password,
     pub(super) unseen: Unseen,
     /// The paused partition whose high watermark was asked for last.
     pub(super) asked: Option<Partition>,
@@ -286,10 +289,7 @@ impl Poller {
                 self.report_commit(result, &list);
                 Ok(())
             }
-            Callback::Statistics(statistics) => {
-                self.read_statistics(&statistics);
-                Ok(())
-            }
+            Callback::Statistics(statistics) => self.read_statistics(&statistics),
         }
     }
 
@@ -366,9 +366,8 @@ impl Poller {
         if let Some(offsets) = self.stop.take() {
             self.group.commit_now(&offsets);
         }
-        self.owned
-            .drain()
-            .for_each(|(partition, _)| self.fence.close(partition));
+        self.owned.clear();
+        self.fence.close_all();
         self.group.consumer.context().close();
         self.answer_rebalance();
         self.group.consumer.unsubscribe();

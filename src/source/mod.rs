@@ -6,7 +6,8 @@
 //! plain values over channels, so a test may stand in for either side.
 
 pub mod admin;
-pub mod compaction;
+mod compaction;
+mod complaints;
 pub mod fence;
 pub mod offset;
 pub mod reread;
@@ -15,6 +16,7 @@ pub mod start;
 mod context;
 mod kafka;
 mod owned;
+mod password;
 mod policy;
 mod rebalance;
 mod record;
@@ -82,6 +84,8 @@ pub enum SourceEvent {
     End(Partition, NextOffset),
     /// These topics are not there, or may not be read; all others are.
     Missing(Vec<String>),
+    /// No broker lets us in, and what was said last.
+    Refused(String),
     /// High watermarks as the brokers last told them.
     HighWatermarks(Vec<(Partition, i64)>),
     /// The broker took commits.
@@ -133,4 +137,9 @@ pub enum SourceError {
     /// A secret could not be read.
     #[error("{0}")]
     Secret(String),
+    /// No broker lets us in, and the password is another by now. librdkafka cannot be told.
+    #[error(
+        "no Kafka broker lets us in, and `source.security.password` has changed meanwhile: the next start reads it"
+    )]
+    Rotated,
 }

@@ -45,6 +45,10 @@ pub struct CommitNote {
     /// See [`Self::as_of`]; here where it is not the last record's timestamp that tells.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub as_of: Option<i64>,
+    /// The offset at which one has to begin to look who goes on from here, where that is below: a
+    /// transaction that moved keys is cut through (D4).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<i64>,
 }
 
 impl CommitNote {
@@ -86,6 +90,7 @@ mod tests {
             partitions: 3,
             last: Some((41, 1_700_000_000_123)),
             as_of: Some(1_700_000_000_456),
+            since: Some(7),
         };
         assert_eq!(CommitNote::parse(&note.to_text()), Some(note));
         assert_eq!(CommitNote::parse(""), None);

@@ -3,7 +3,7 @@
 //! An assignment waits here until the brokers have told where to begin; a revoke waits until the
 //! pipeline has drained. Polling goes on meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,21 +14,18 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::compaction::{Removed, now_ms};
+use super::compaction::Removed;
 use super::context::{Context, assign};
 use super::policy::Policies;
-use super::start::{Commit, Facts, LOOK_BACK, decide};
+use super::start::{Commit, Commits, Facts, decide, read_from};
 use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError, start};
 use crate::change::TableId;
-use crate::config::Table;
+use crate::clock::now_ms;
+use crate::config::{COMMIT_DEADLINE, Table};
 use crate::fault_point::reach;
 
 /// How long one question to the brokers may take; the next loop asks again.
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long the last commit of a revoke may take (D14): with the broker away it would block for
-/// as long as the broker is.
-pub(super) const COMMIT_TIMEOUT: Duration = crate::config::COMMIT_DEADLINE;
 
 /// The consumer and the names of its topics.
 pub(super) struct Group {
@@ -36,7 +33,15 @@ pub(super) struct Group {
     pub(super) tables: Arc<[Table]>,
     topics: HashMap<String, TableId, RandomState>,
     policies: Policies,
+    /// Those on whose topics the group is known to have commits.
+    committed: BTreeSet<TableId>,
 }
+
+/// What each assigned partition's commit is, if it has one, and its log.
+type Found = Vec<(Partition, Option<Commit>, Facts)>;
+
+/// What is committed on all partitions of each topic.
+type OfTopics = BTreeMap<TableId, Commits>;
 
 impl Group {
     pub(super) fn new(
@@ -53,6 +58,7 @@ impl Group {
             topics: topics.collect(),
             tables,
             policies,
+            committed: BTreeSet::new(),
         }
     }
 
@@ -109,7 +115,7 @@ impl Group {
         generation: Generation,
     ) -> Result<Option<Vec<Assigned>>, SourceError> {
         let learnt = self.learn_policies(assigned);
-        let found = match learnt.and_then(|()| self.facts(assigned)) {
+        let (found, commits) = match learnt.and_then(|()| self.facts(assigned)) {
             Ok(found) => found,
             Err(error) => {
                 tracing::debug!(%error, "the brokers did not say where the partitions begin");
@@ -120,11 +126,13 @@ impl Group {
         let mut start_list = TopicPartitionList::with_capacity(found.len());
         for (partition, commit, facts) in found {
             let table = &self.tables[usize::from(partition.table.0)];
-            let start = decide(table, partition.number, commit.as_ref(), facts)
+            let of_topic = &commits[&partition.table];
+            let start = decide(table, partition.number, commit.as_ref(), (facts, of_topic))
                 .map_err(SourceError::Mismatch)?;
-            let read_from = Offset::Offset((start.get() - LOOK_BACK).max(facts.low));
+            let note = commit.as_ref().and_then(|it| it.note.as_ref());
+            let read_from = read_from(start, note, facts.low);
             start_list
-                .add_partition_offset(&table.topic, partition.number, read_from)
+                .add_partition_offset(&table.topic, partition.number, Offset::Offset(read_from))
                 .map_err(SourceError::Consumer)?;
             begun.push(Assigned {
                 partition,
@@ -141,51 +149,55 @@ impl Group {
             });
         }
         assign(&self.consumer, &start_list).map_err(SourceError::Consumer)?;
+        let committed = commits.iter().filter(|(_, it)| !it.notes.is_empty());
+        self.has_committed(committed.map(|(&table, _)| table));
         Ok(Some(begun))
     }
 
-    fn facts(
-        &self,
-        assigned: &TopicPartitionList,
-    ) -> KafkaResult<Vec<(Partition, Option<Commit>, Facts)>> {
-        if assigned.count() == 0 {
-            return Ok(Vec::new());
-        }
-        let committed = self
-            .consumer
-            .committed_offsets(assigned.clone(), ASK_TIMEOUT)?;
-        let mut counts: HashMap<String, i32> = HashMap::new();
-        let mut found = Vec::with_capacity(committed.count());
-        for element in committed.elements() {
-            element.error()?;
-            let (topic, number) = (element.topic(), element.partition());
-            let Some(partition) = self.partition(topic, number) else {
-                continue;
-            };
-            let partitions = match counts.get(topic) {
-                Some(&count) => count,
-                None => self.partition_count(topic)?,
-            };
-            counts.insert(topic.to_owned(), partitions);
-            let (low, high) = self.consumer.fetch_watermarks(topic, number, ASK_TIMEOUT)?;
-            let commit = match element.offset() {
-                Offset::Offset(next) => Some(Commit {
-                    next: NextOffset::given(next),
-                    note: CommitNote::parse(element.metadata()),
-                }),
-                _ => None,
-            };
-            found.push((
-                partition,
-                commit,
-                Facts {
+    /// What the brokers say of the assigned partitions, and of their topics' other ones.
+    fn facts(&self, assigned: &TopicPartitionList) -> KafkaResult<(Found, OfTopics)> {
+        let mut found = Found::new();
+        let mut of_topics = OfTopics::new();
+        let assigned = self.partitions(assigned);
+        let tables: BTreeSet<TableId> = assigned.iter().map(|it| it.table).collect();
+        for table in tables {
+            let topic = &self.tables[usize::from(table.0)].topic;
+            let partitions = self.partition_count(topic)?;
+            let mut commits = self.commits(topic, partitions)?;
+            let notes = commits.values().filter_map(|it| it.note.clone()).collect();
+            let were_seen = self.committed.contains(&table);
+            of_topics.insert(table, Commits { notes, were_seen });
+            for &partition in assigned.iter().filter(|it| it.table == table) {
+                let (low, high) =
+                    self.consumer
+                        .fetch_watermarks(topic, partition.number, ASK_TIMEOUT)?;
+                let facts = Facts {
                     low,
                     high,
                     partitions,
-                },
-            ));
+                };
+                found.push((partition, commits.remove(&partition.number), facts));
+            }
         }
-        Ok(found)
+        Ok((found, of_topics))
+    }
+
+    /// What the group has committed on each partition of a topic.
+    fn commits(&self, topic: &str, partitions: i32) -> KafkaResult<HashMap<i32, Commit>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        let committed = self.consumer.committed_offsets(list, ASK_TIMEOUT)?;
+        let mut commits = HashMap::new();
+        for element in committed.elements() {
+            element.error()?;
+            commits.extend(Commit::of(&element).map(|it| (element.partition(), it)));
+        }
+        Ok(commits)
+    }
+
+    /// The brokers have taken or told commits of these.
+    pub(super) fn has_committed(&mut self, tables: impl IntoIterator<Item = TableId>) {
+        self.committed.extend(tables);
     }
 
     fn learn_policies(&mut self, assigned: &TopicPartitionList) -> KafkaResult<()> {
@@ -236,13 +248,13 @@ impl Group {
             drop(consumer);
             answer.send(committed).is_ok()
         });
-        match answered.recv_timeout(COMMIT_TIMEOUT) {
+        match answered.recv_timeout(COMMIT_DEADLINE) {
             Ok(Ok(())) => reach("after-last-commit"),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the last commit failed; what it covered is done again");
             }
             Err(_) => {
-                let waited = COMMIT_TIMEOUT;
+                let waited = COMMIT_DEADLINE;
                 tracing::warn!(
                     ?waited,
                     "no answer to the last commit; what it covered may be done again"

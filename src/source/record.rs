@@ -4,6 +4,7 @@ use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
 use super::{Generation, Partition};
+use crate::envelope::OLD_KEY;
 
 /// A record as it came from Kafka, its bytes copied once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +21,8 @@ pub struct Record {
     pub key: Option<Vec<u8>>,
     /// The value; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Header `__debezium.oldkey`: the key before a primary-key change.
+    /// The header [`OLD_KEY`]: the key before a primary-key change.
     pub old_key: Option<Vec<u8>>,
-    /// Whether header `__debezium.newkey` is there: this delete is half of a primary-key change.
-    pub has_new_key: bool,
 }
 
 /// What is kept of a record besides its bytes, in bytes: its change with the places of its columns,
@@ -47,7 +46,7 @@ impl Record {
         let key = message.key().map(<[u8]>::to_vec);
         let value = message.payload().map(with_room);
         // They lie behind the value, which is in the processor's cache now.
-        let (old_key, has_new_key) = moved_key(message);
+        let old_key = old_key(message);
         Self {
             partition,
             generation,
@@ -56,7 +55,6 @@ impl Record {
             key,
             value,
             old_key,
-            has_new_key,
         }
     }
 }
@@ -68,20 +66,9 @@ fn with_room(payload: &[u8]) -> Vec<u8> {
     value
 }
 
-/// The headers of a primary-key change (Debezium): the key before it on a create, and whether a
-/// delete names the key after it.
-fn moved_key(message: &BorrowedMessage<'_>) -> (Option<Vec<u8>>, bool) {
-    let Some(headers) = message.headers() else {
-        return (None, false);
-    };
-    let mut old_key = None;
-    let mut has_new_key = false;
-    for header in headers.iter() {
-        match header.key {
-            "__debezium.oldkey" => old_key = header.value.map(<[u8]>::to_vec),
-            "__debezium.newkey" => has_new_key = true,
-            _ => {}
-        }
-    }
-    (old_key, has_new_key)
+/// The header that the create of a primary-key change has (Debezium).
+fn old_key(message: &BorrowedMessage<'_>) -> Option<Vec<u8>> {
+    let mut headers = message.headers()?.iter();
+    let header = headers.find(|it| it.key == OLD_KEY)?;
+    header.value.map(<[u8]>::to_vec)
 }

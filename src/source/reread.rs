@@ -34,16 +34,30 @@ pub struct Original {
     /// Its headers.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
     /// Why key and value are not here, when they are not.
-    pub payload_missing: Option<String>,
+    pub missing: Option<Missing>,
+}
+
+/// Why a record comes without its key and value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// It is beyond the ends of its topic: it has expired, or the topic was made again.
+    #[error("the record is no longer in its topic")]
+    Expired,
+    /// Compaction has removed it: a later record of its key is there.
+    #[error("the record was removed by compaction")]
+    Compacted,
+    /// Somebody takes no record of its size.
+    #[error("the record is larger than the dead-letter topic takes")]
+    TooLarge,
 }
 
 impl Original {
     /// The same without key and value, saying why.
     #[must_use]
-    pub fn without_payload(&self, why: &str) -> Self {
+    pub fn without_payload(&self, why: Missing) -> Self {
         Self {
             timestamp_ms: self.timestamp_ms,
-            payload_missing: Some(why.to_owned()),
+            missing: Some(why),
             ..Self::default()
         }
     }
@@ -158,7 +172,7 @@ fn read(
     let number = request.partition.number;
     let (low, high) = consumer.fetch_watermarks(topic, number, READ_TIMEOUT)?;
     if !(low..high).contains(&request.offset) {
-        return Ok(Ok(missing()));
+        return Ok(Ok(missing(Missing::Expired)));
     }
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, number, Offset::Offset(request.offset))?;
@@ -169,8 +183,10 @@ fn read(
             Some(Ok(message)) if message.offset() == request.offset => {
                 return Ok(Ok(original(&message)));
             }
-            // Compaction has removed it: the next one is all there is.
-            Some(Ok(message)) if message.offset() > request.offset => return Ok(Ok(missing())),
+            // The next one is all there is.
+            Some(Ok(message)) if message.offset() > request.offset => {
+                return Ok(Ok(missing(Missing::Compacted)));
+            }
             Some(Err(error)) => return Err(error),
             _ => {}
         }
@@ -180,8 +196,8 @@ fn read(
     )))
 }
 
-fn missing() -> Original {
-    Original::default().without_payload("the record is no longer in its topic")
+fn missing(why: Missing) -> Original {
+    Original::default().without_payload(why)
 }
 
 fn original(message: &BorrowedMessage<'_>) -> Original {
@@ -196,6 +212,6 @@ fn original(message: &BorrowedMessage<'_>) -> Original {
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
         headers: headers.unwrap_or_default(),
-        payload_missing: None,
+        missing: None,
     }
 }

@@ -5,11 +5,10 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 
 use super::SourceError;
-use crate::config::{Protocol, Source};
+use crate::config::{Protocol, SESSION_TIMEOUT, Source};
 
-/// How long the group waits for a silent member, where the user does not say (librdkafka's own
-/// default).
-const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+/// The most that librdkafka can be told, in bytes.
+const LARGEST_RECORD: &str = "1000000000";
 
 /// librdkafka's own queue of fetched records, in KiB (D10).
 const QUEUE_KIB: &str = "16384";
@@ -146,16 +145,20 @@ pub fn admin(source: &Source) -> Result<ClientConfig, SourceError> {
 pub fn producer(source: &Source) -> Result<ClientConfig, SourceError> {
     let mut settings = admin(source)?;
     settings
-        .set("enable.idempotence", "true")
+        // What a topic takes of a record's size is for its broker to say; librdkafka would refuse more
+        // than a megabyte by itself.
+        .set("message.max.bytes", LARGEST_RECORD)
+        // Not idempotent: a letter may come twice, and a producer that may not have an id yet would
+        // be broken for good.
+        .set("acks", "all")
         .set("linger.ms", "5");
     Ok(settings)
 }
 
-/// The session timeout these settings lead to; what the fence works with.
+/// How long the group waits for a silent member; what the fence works with.
 #[must_use]
-pub fn session_timeout(settings: &ClientConfig) -> Duration {
-    let configured = settings
-        .get("session.timeout.ms")
-        .and_then(|text| text.parse().ok());
+pub fn session_timeout(source: &Source) -> Duration {
+    let configured = source.properties.get("session.timeout.ms");
+    let configured = configured.and_then(|text| text.parse().ok());
     configured.map_or(SESSION_TIMEOUT, Duration::from_millis)
 }

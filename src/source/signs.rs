@@ -10,9 +10,9 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::compaction::now_ms;
 use super::kafka::Poller;
 use super::{NextOffset, Partition, SourceError, SourceEvent};
+use crate::clock::now_ms;
 
 /// How many statistics in a row (one a second) must show no broker before it is said: a single
 /// reconnect is nobody's business.
@@ -42,10 +42,13 @@ impl End {
 #[derive(Debug, Default)]
 pub(super) struct Brokers {
     silent_seconds: u32,
+    /// What they may refuse one who is let in, each said once.
+    refused: Vec<RDKafkaErrorCode>,
 }
 
 impl Brokers {
-    fn see(&mut self, statistics: &Statistics) {
+    /// Looks for one that answers; whether there has been none for some time.
+    fn are_silent(&mut self, statistics: &Statistics, complaint: Option<&str>) -> bool {
         let answers = statistics
             .brokers
             .values()
@@ -55,7 +58,7 @@ impl Brokers {
                 tracing::info!("a Kafka broker answers again");
             }
             self.silent_seconds = 0;
-            return;
+            return false;
         }
         self.silent_seconds = self.silent_seconds.saturating_add(1);
         if self.silent_seconds == SILENT_SECONDS {
@@ -64,7 +67,20 @@ impl Brokers {
                 .values()
                 .map(|it| it.name.as_str())
                 .collect();
-            tracing::warn!(?brokers, "no Kafka broker answers; waiting for one");
+            tracing::warn!(
+                ?brokers,
+                complaint,
+                "no Kafka broker answers; waiting for one"
+            );
+        }
+        self.silent_seconds >= SILENT_SECONDS
+    }
+
+    /// A right is missing. Somebody may grant it yet.
+    fn refuse(&mut self, code: RDKafkaErrorCode) {
+        if !self.refused.contains(&code) {
+            self.refused.push(code);
+            tracing::warn!(%code, "Kafka refuses us something; waiting for the right to it");
         }
     }
 }
@@ -76,7 +92,7 @@ fn is_up(statistics: &Statistics, broker: i32) -> bool {
 
 impl Poller {
     /// Most errors pass by themselves: librdkafka goes on trying and so do we.
-    pub(super) fn weigh(&self, error: KafkaError) -> Result<(), SourceError> {
+    pub(super) fn weigh(&mut self, error: KafkaError) -> Result<(), SourceError> {
         match error {
             KafkaError::MessageConsumptionFatal(_) => Err(SourceError::Consumer(error)),
             KafkaError::MessageConsumption(
@@ -88,6 +104,15 @@ impl Poller {
                     .to_owned(),
             )),
             KafkaError::PartitionEOF(_) => Ok(()),
+            KafkaError::MessageConsumption(
+                code @ (RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed),
+            ) => {
+                self.brokers.refuse(code);
+                self.tell(SourceEvent::Refused(code.to_string()));
+                Ok(())
+            }
             error => {
                 tracing::debug!(%error, "a poll reported an error that librdkafka retries");
                 Ok(())
@@ -95,7 +120,11 @@ impl Poller {
         }
     }
 
-    pub(super) fn report_commit(&self, result: Result<(), KafkaError>, list: &TopicPartitionList) {
+    pub(super) fn report_commit(
+        &mut self,
+        result: Result<(), KafkaError>,
+        list: &TopicPartitionList,
+    ) {
         if let Err(error) = result {
             return self.tell(SourceEvent::CommitFailed(error.to_string()));
         }
@@ -107,11 +136,21 @@ impl Poller {
                 _ => None,
             }
         });
-        self.tell(SourceEvent::Committed(committed.collect()));
+        let committed: Vec<_> = committed.collect();
+        let tables = committed.iter().map(|(partition, _)| partition.table);
+        self.group.has_committed(tables);
+        self.tell(SourceEvent::Committed(committed));
     }
 
-    pub(super) fn read_statistics(&mut self, statistics: &Statistics) {
-        self.brokers.see(statistics);
+    pub(super) fn read_statistics(&mut self, statistics: &Statistics) -> Result<(), SourceError> {
+        let complaint = self.group.consumer.context().complaints.last();
+        if self.brokers.are_silent(statistics, complaint.as_deref()) {
+            if self.password.has_changed() {
+                return Err(SourceError::Rotated);
+            }
+            let why = complaint.unwrap_or_else(|| "no Kafka broker answers".to_owned());
+            self.tell(SourceEvent::Refused(why));
+        }
         let mut marks = Vec::with_capacity(self.owned.len());
         let mut at_rest = None;
         for (topic, partitions) in &statistics.topics {
@@ -129,11 +168,12 @@ impl Poller {
                     }
                 }
                 // Signs that may be older than what librdkafka has thrown away are no signs: while
-                // a partition is paused, while a rebalance waits for its answer, and while its
-                // leader is away, so that nothing was fetched since.
+                // a partition is paused or not fetched yet after it came, while a rebalance waits
+                // for its answer, and while its leader is away, so that nothing was fetched since.
                 let at_end = facts.next_offset == facts.eof_offset
                     && facts.eof_offset > owned.delivered
                     && !self.paused.contains(&partition)
+                    && facts.fetch_state == "active"
                     && !self.is_rebalancing()
                     && is_up(statistics, facts.leader);
                 if at_end {
@@ -151,6 +191,7 @@ impl Poller {
         self.look_for_topics();
         marks.extend(self.ask_paused());
         self.tell(SourceEvent::HighWatermarks(marks));
+        Ok(())
     }
 
     /// Called after a poll that found nothing: whatever librdkafka had fetched when it reported an

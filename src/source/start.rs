@@ -1,14 +1,16 @@
 //! Where processing of a partition begins, and whether what was committed still belongs to the
 //! topic as it is (D3). Pure: the facts are gathered by the poll thread.
 
+use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
+
 use super::compaction::Removed;
 use super::{CommitNote, NextOffset};
 use crate::config::Table;
 
-/// How many records below the start are read again, only to be looked at: the last record's
-/// timestamp tells a recreated topic, and the moved keys of a transaction that the commit cut
-/// through tell which deletes are half of a key swap.
-pub(super) const LOOK_BACK: i64 = 1000;
+/// How many records below the start are read again at least, only to be looked at: the last record's
+/// timestamp tells a recreated topic, and the rows of a transaction that the commit cut through tell
+/// which deletes are half of a key swap. Where its first moved key lies further back, the note says so.
+const LOOK_BACK: i64 = 1000;
 
 /// What the brokers say of a partition now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,35 @@ pub struct Commit {
     pub note: Option<CommitNote>,
 }
 
+impl Commit {
+    /// What a broker says is committed on a partition; `None` when nothing is.
+    pub(super) fn of(element: &TopicPartitionListElem<'_>) -> Option<Self> {
+        match element.offset() {
+            Offset::Offset(next) => Some(Self {
+                next: NextOffset::given(next),
+                note: CommitNote::parse(element.metadata()),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Where reading begins, so that what lies below `start` and matters to it is looked at.
+pub(super) fn read_from(start: NextOffset, note: Option<&CommitNote>, low: i64) -> i64 {
+    let back = start.get() - LOOK_BACK;
+    let since = note.and_then(|it| it.since);
+    since.map_or(back, |since| back.min(since)).max(low)
+}
+
+/// What the group has committed on all partitions of a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// The notes of those that are there.
+    pub notes: Vec<CommitNote>,
+    /// Whether commits of the topic were seen earlier in this process's life.
+    pub were_seen: bool,
+}
+
 /// Decides where to begin.
 ///
 /// # Errors
@@ -39,12 +70,15 @@ pub fn decide(
     table: &Table,
     number: i32,
     commit: Option<&Commit>,
-    facts: Facts,
+    (facts, of_topic): (Facts, &Commits),
 ) -> Result<NextOffset, String> {
+    let place = format!("partition {number} of topic `{}`", table.topic);
     let Some(commit) = commit else {
+        if let Some(found) = unexpected(table, facts, of_topic) {
+            return Err(format!("{place}: {found}. {}", way_out(table)));
+        }
         return Ok(NextOffset::given(facts.low));
     };
-    let place = format!("partition {number} of topic `{}`", table.topic);
     let next = commit.next.get();
     if let Some(found) = commit
         .note
@@ -70,6 +104,21 @@ pub fn decide(
         ));
     }
     Ok(commit.next)
+}
+
+/// Why a partition without a commit is no new beginning.
+fn unexpected(table: &Table, facts: Facts, of_topic: &Commits) -> Option<String> {
+    // A partition that was added while the group runs: keys may have moved to it.
+    let mut notes = of_topic.notes.iter();
+    if let Some(found) = notes.find_map(|note| note_mismatch(note, table, facts)) {
+        return Some(found);
+    }
+    // Brokers delete a group's commits with the topic (`OffsetManager` in Kafka).
+    (of_topic.were_seen && of_topic.notes.is_empty()).then(|| {
+        "the group's commits are gone while it runs: the topic was deleted and made again, or they \
+         were deleted"
+            .to_owned()
+    })
 }
 
 fn note_mismatch(note: &CommitNote, table: &Table, facts: Facts) -> Option<String> {
@@ -157,10 +206,24 @@ mod tests {
             partitions,
             last: None,
             as_of: None,
+            since: None,
         });
         Commit {
             next: NextOffset::given(next),
             note,
+        }
+    }
+
+    fn none() -> Commits {
+        Commits::default()
+    }
+
+    /// Commits that were made when the topic had so many partitions.
+    fn of_topic(partitions: &[i32]) -> Commits {
+        let notes = partitions.iter().filter_map(|&it| commit(15, 1, it).note);
+        Commits {
+            notes: notes.collect(),
+            were_seen: true,
         }
     }
 
@@ -172,13 +235,44 @@ mod tests {
 
     #[test]
     fn a_partition_never_committed_begins_at_the_logs_start() {
-        assert_eq!(decide(&table(), 0, None, FACTS), Ok(NextOffset::given(10)));
+        for of_topic in [none(), of_topic(&[3])] {
+            let begun = decide(&table(), 0, None, (FACTS, &of_topic));
+            assert_eq!(begun, Ok(NextOffset::given(10)));
+        }
+    }
+
+    #[test]
+    fn a_partition_without_a_commit_in_a_topic_that_is_another_by_now_is_refused() {
+        let deleted = Commits {
+            notes: vec![],
+            were_seen: true,
+        };
+        for (of_topic, says) in [
+            (of_topic(&[2, 2]), "had 2 partitions"),
+            (deleted, "commits are gone"),
+        ] {
+            let error = decide(&table(), 2, None, (FACTS, &of_topic)).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn reading_begins_some_way_before_the_start_and_where_a_transaction_moved_its_first_key() {
+        let start = NextOffset::given(5000);
+        let since = |since| CommitNote {
+            since: Some(since),
+            ..commit(5000, 1, 3).note.unwrap()
+        };
+        assert_eq!(read_from(start, None, 10), 4000);
+        assert_eq!(read_from(start, Some(&since(4500)), 10), 4000);
+        assert_eq!(read_from(start, Some(&since(70)), 10), 70);
+        assert_eq!(read_from(start, Some(&since(70)), 100), 100);
     }
 
     #[test]
     fn a_commit_within_the_log_is_gone_on_from_at_either_end() {
         for next in [10, 15, 20] {
-            let begun = decide(&table(), 0, Some(&commit(next, 1, 3)), FACTS);
+            let begun = decide(&table(), 0, Some(&commit(next, 1, 3)), (FACTS, &none()));
             assert_eq!(begun, Ok(NextOffset::given(next)));
         }
     }
@@ -192,7 +286,7 @@ mod tests {
             (commit(15, 1, 2), "had 2 partitions"),
         ];
         for (commit, says) in cases {
-            let error = decide(&table(), 0, Some(&commit), FACTS).unwrap_err();
+            let error = decide(&table(), 0, Some(&commit), (FACTS, &none())).unwrap_err();
             assert!(error.contains(says), "{error}");
             assert!(
                 error.contains("epoch: 2") && error.contains("--to-earliest"),
@@ -208,7 +302,7 @@ mod tests {
             note: None,
         };
         assert_eq!(
-            decide(&table(), 0, Some(&foreign), FACTS),
+            decide(&table(), 0, Some(&foreign), (FACTS, &none())),
             Ok(NextOffset::given(12))
         );
     }

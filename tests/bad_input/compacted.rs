@@ -1,6 +1,7 @@
 //! Compacted topics, whose deletes are removed when they are old (D3), on a broker that compacts.
 
-use distributary::source::{CommitNote, compaction};
+use distributary::clock::now_ms;
+use distributary::source::CommitNote;
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
@@ -39,7 +40,7 @@ async fn keep_deletes(feed: &Feed, keeps_ms: &str) {
 async fn read_old(feed: &Feed, ids: &[i64]) {
     for &id in ids {
         let record = change("c", None, Some(row(id, "new")));
-        let timestamp_ms = Some(compaction::now_ms() - LONG_AGO);
+        let timestamp_ms = Some(now_ms() - LONG_AGO);
         feed.send(Record {
             timestamp_ms,
             ..record

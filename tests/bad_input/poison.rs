@@ -44,6 +44,7 @@ async fn what_is_no_change_becomes_a_dead_letter_as_it_was_and_its_neighbours_ar
     }
     let program = feed.run(&[]);
     feed.until_committed().await;
+    assert!(!program.log().contains("dead-letter topic is not there"));
     for id in neighbours {
         assert!(feed.document(id).await.is_some(), "the document of {id}");
     }
@@ -122,6 +123,30 @@ async fn a_dead_letter_that_cannot_be_written_holds_its_partition_alone_until_it
     feed.until_committed().await;
     program.ready().await;
     assert_eq!(feed.dead_letters(1)[0].value, Some(b"{".to_vec()));
+    program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_as_large_as_its_topic_takes_and_goes_without_its_payload_beyond() {
+    let feed = Feed::new(1).await;
+    let large = [("max.message.bytes", "4000000")];
+    feed.kafka.configure(&feed.topic(), &large).await;
+    let dead_letters = format!("{}.dead-letter", feed.name);
+    let smaller = [("max.message.bytes", "3000000")];
+    feed.kafka.configure(&dead_letters, &smaller).await;
+    for (id, bytes) in [(1, 2_500_000), (2, 3_500_000)] {
+        let key = format!(r#"{{"id":{id}}}"#);
+        feed.send(raw(&key, &"{".repeat(bytes))).await;
+    }
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    let mut letters = feed.dead_letters(2);
+    letters.sort_by_key(|it| it.headers["__connect.errors.offset"].clone());
+    let sizes = letters.iter().map(|it| it.value.as_ref().map(Vec::len));
+    assert_eq!(sizes.collect::<Vec<_>>(), [Some(2_500_000), None]);
+    let missing = &letters[1].headers["distributary.payload.missing"];
+    assert!(missing.contains("larger"), "{missing}");
+    assert!(program.log().contains("was put aside"));
     program.stop().await;
 }
 

@@ -74,13 +74,17 @@ tables: {orders: {key: [id]}}
 projections:
   - {name: items-index, sink: search, from: items, index: {alias: "${NAME}-items", settings: items.json}}
   - {name: items-cache, sink: cache, from: items, invalidate: ["item:{{ key.id }}"]}
-  - {name: orders-cache, sink: cache, from: orders, invalidate: ["order:{{ key.id }}"]}
+  - {name: orders-index, sink: search, from: orders, index: {alias: "${NAME}-orders"}}
 "#;
+
+/// Changes of a topic's partitions are noticed within a second.
+const ALERT: &str = r#"source: {properties: {topic.metadata.refresh.interval.ms: "1000"}}"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_is_missing_at_the_start_is_named_waited_for_and_read_when_it_comes() {
     let mut feed = Feed::new(1).await;
     feed.configure("orders.yaml", ORDERS);
+    feed.also_removes("orders");
     let orders = format!("{}.orders", feed.name);
     let mut program = feed.run(&[]);
     program.waits_for(&format!("topic {orders}")).await;
@@ -88,6 +92,11 @@ async fn a_topic_that_is_missing_at_the_start_is_named_waited_for_and_read_when_
     // The other table does not wait for it.
     feed.insert(1).await;
     feed.until_committed().await;
+    feed.until_started().await;
+    program.stop().await;
+    // Nor does the next start take it for one whose commits have gone.
+    let mut program = feed.run(&[]);
+    program.waits_for(&format!("topic {orders}")).await;
 
     feed.kafka.create(&orders, 1).await;
     let mut order = change("c", None, Some(row(1, "order")));
@@ -135,6 +144,38 @@ async fn a_topic_that_was_given_partitions_is_refused() {
     program
         .refuses(65, &["had 1 partitions", "has 2 now"])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_given_partitions_while_it_is_read_is_refused() {
+    let mut feed = Feed::new(1).await;
+    feed.configure("alert.yaml", ALERT);
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    feed.until_committed().await;
+    feed.kafka.grow(&feed.topic(), 2).await;
+    program
+        .refuses(65, &["had 1 partitions", "has 2 now"])
+        .await;
+    assert_eq!(feed.kafka.committed(&feed.topic(), 1), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_gone_for_a_while_and_made_again_is_refused() {
+    let mut feed = Feed::new(1).await;
+    feed.configure("alert.yaml", ALERT);
+    feed.insert(1).await;
+    let mut program = feed.run(&[]);
+    feed.until_committed().await;
+    let topic = feed.topic();
+    feed.kafka.delete(&topic).await;
+    program.waits_for(&format!("topic {topic}")).await;
+    until_commits_are_gone(&feed).await;
+    feed.kafka.create(&topic, 1).await;
+    feed.insert(10).await;
+    // The program may have renewed the commit in between, which then belongs to another record.
+    program.refuses(65, &["made again"]).await;
+    assert!(feed.document(10).await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -204,6 +204,7 @@ fn next(number: i32, next: i64, partitions: i32) -> (Partition, NextOffset, Comm
         partitions,
         last: None,
         as_of: None,
+        since: None,
     };
     (partition(number), NextOffset::given(next), note)
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use distributary::source::start::{Commit, Facts, decide};
+use distributary::source::start::{Commit, Commits, Facts, decide};
 use distributary::source::{
     Assigned, CommitNote, Fence, Generation, NextOffset, Partition, SourceCommand, SourceEvent,
 };
@@ -264,10 +264,12 @@ impl Client {
         for partition in list {
             let assigned = self.assigned(partition);
             let (generation, start) = (assigned.generation, assigned.start);
+            let since = assigned.note.as_ref().and_then(|it| it.since);
+            let back = start.get() - LOOK_BACK;
             let owned = Owned {
                 generation,
                 start,
-                position: (start.get() - LOOK_BACK).max(0),
+                position: since.map_or(back, |it| it.min(back)).max(0),
                 delivered: start.get(),
             };
             self.owned.insert(partition, owned);
@@ -292,7 +294,8 @@ impl Client {
             partitions: partition_count(partition.table),
         };
         let table = &tables()[usize::from(partition.table.0)];
-        let start = decide(table, partition.number, commit.as_ref(), facts);
+        let of_topic = Commits::default();
+        let start = decide(table, partition.number, commit.as_ref(), (facts, &of_topic));
         Assigned {
             partition,
             generation: self.generation,
@@ -367,7 +370,7 @@ impl Client {
 
     async fn leave(&mut self, offsets: Vec<(Partition, NextOffset, CommitNote)>) {
         self.commit_now(offsets).await;
-        self.owned.keys().for_each(|&it| self.fence.close(it));
+        self.fence.close_all();
         if let Some(member) = self.member {
             self.world.lock().group.leave(member);
         }

@@ -156,8 +156,7 @@ impl Parts {
             },
             in_flight: match S::SINK {
                 SEARCH => settings.in_flight,
-                CACHE => 2,
-                _ => 1,
+                _ => 2,
             },
             fence: Arc::clone(&self.fence),
             dead_letters: self.dead_letters.clone(),

@@ -40,7 +40,7 @@ impl Originals for Post {
                 key: Some(record.key.clone()),
                 value: record.value.clone(),
                 headers: record.headers.clone(),
-                payload_missing: None,
+                missing: None,
             })
         })
     }

@@ -200,6 +200,7 @@ fn apply<S: Store>(world: &World, requests: &[S::Request]) -> Result<Vec<Outcome
 fn short(outcome: &Outcome) -> char {
     match outcome {
         Outcome::Written => 'w',
+        Outcome::Incomplete => 'i',
         Outcome::Stale => 's',
         Outcome::Rejected(_) => 'r',
         Outcome::Failed(_) => 'f',

@@ -80,7 +80,6 @@ impl Record {
             key: Some(self.key.clone()),
             value: self.value.clone(),
             old_key: header("__debezium.oldkey").and_then(|(_, value)| value.clone()),
-            has_new_key: header("__debezium.newkey").is_some(),
         }
     }
 }

@@ -267,6 +267,7 @@ fn config(brokers: &str, group: &str) -> ClientConfig {
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("linger.ms", "1")
+        .set("message.max.bytes", "10000000")
         .set("allow.auto.create.topics", "false");
     config
 }

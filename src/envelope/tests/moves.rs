@@ -82,3 +82,29 @@ fn a_row_that_is_inserted_and_deleted_again_is_gone() {
         assert_eq!(applied(&passing), [Op::Create, Op::Delete], "{before}");
     }
 }
+
+#[test]
+fn one_who_goes_on_in_the_middle_of_a_transaction_has_to_look_from_its_first_moved_key_on() {
+    let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
+    let mut decode = |offset: i64, tx_id: u32, old_key: Option<&str>, moves: &mut KeyMoves| {
+        let own = format!(r#""txId":{tx_id}"#);
+        let mut input = record(
+            r#"{"id":2}"#,
+            &envelope("c", "null", A).replace(r#""txId":556"#, &own),
+        );
+        input.offset = offset;
+        input.old_key = old_key.map(Into::into);
+        decoder.decode(TableId(0), moves, input).unwrap();
+    };
+    decode(10, 1, None, &mut moves);
+    assert_eq!(moves.since(11), None, "nothing moved");
+    decode(11, 2, None, &mut moves);
+    decode(12, 2, MOVED, &mut moves);
+    decode(13, 2, MOVED, &mut moves);
+    assert_eq!(moves.since(14), Some(12), "under way");
+    assert_eq!(moves.since(12), None, "not come there yet");
+    decode(14, 3, None, &mut moves);
+    assert_eq!(moves.since(13), Some(12), "cut through");
+    assert_eq!(moves.since(14), None, "behind its end");
+    assert_eq!(moves.since(15), None, "forgotten");
+}

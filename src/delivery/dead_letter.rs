@@ -4,16 +4,17 @@
 //! The bytes are read again from Kafka by position, so nobody has to keep them in the meantime.
 //! Headers are Kafka Connect's `__connect.errors.*`, which consoles already show, and our own.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::grave::{Grave, Remains, Topic, Unburied};
+use super::obituary::Obituaries;
 use crate::change::Version;
 use crate::config::{OnPoison, Source, Table};
 use crate::error::Fatal;
-use crate::source::reread::{Original, Reader};
+use crate::source::reread::{Missing, Original, Reader};
 use crate::source::{Partition, SourceError};
 
 /// The longest wait before a dead letter is sent again.
@@ -78,6 +79,7 @@ pub struct DeadLetters {
     tables: Arc<[Table]>,
     policy: Policy,
     told: Told,
+    obituaries: Arc<Mutex<Obituaries>>,
 }
 
 #[derive(Clone)]
@@ -109,6 +111,7 @@ impl DeadLetters {
                 tables,
                 policy: Policy::Stop,
                 told: Arc::new(drop),
+                obituaries: Arc::default(),
             },
             OnPoison::DeadLetter { topic } => {
                 let grave = Topic::new(source, topic)?;
@@ -133,6 +136,7 @@ impl DeadLetters {
                 reader,
             },
             told: Arc::new(drop),
+            obituaries: Arc::default(),
         }
     }
 
@@ -169,6 +173,7 @@ impl DeadLetters {
             };
             let Err(reason) = outcome else {
                 (self.told)(None);
+                self.say(&letter, topic);
                 return Ok(());
             };
             (self.told)(Some(reason.clone()));
@@ -182,6 +187,27 @@ impl DeadLetters {
             }
             tokio::time::sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
         }
+    }
+
+    fn say(&self, letter: &DeadLetter, dead_letter_topic: &str) {
+        let obituaries = self.obituaries.lock();
+        let mut obituaries = obituaries.unwrap_or_else(PoisonError::into_inner);
+        let Some(left_out) = obituaries.may_write(Instant::now()) else {
+            return;
+        };
+        let target = letter.target.as_ref();
+        tracing::warn!(
+            topic = self.topic(letter.partition),
+            partition = letter.partition.number,
+            offset = letter.offset,
+            sink = target.map(|it| it.sink.as_str()),
+            projection = target.map(|it| it.projection.as_str()),
+            kind = letter.kind,
+            reason = letter.reason,
+            dead_letter_topic,
+            left_out,
+            "a record that can never be applied was put aside"
+        );
     }
 
     fn stop(&self, letter: DeadLetter) -> Fatal {
@@ -203,8 +229,7 @@ impl DeadLetters {
         letter: &DeadLetter,
         original: Original,
     ) -> Result<(), String> {
-        let without =
-            original.without_payload("the record is larger than the dead-letter topic takes");
+        let without = original.without_payload(Missing::TooLarge);
         let mut sent = grave.take(self.remains(letter, original)).await;
         if sent == Err(Unburied::TooLarge) {
             sent = grave.take(self.remains(letter, without)).await;
@@ -235,8 +260,8 @@ impl DeadLetters {
             named("distributary.projection", &target.projection);
             named("distributary.version", &target.version.to_string());
         }
-        if let Some(why) = &original.payload_missing {
-            named("distributary.payload.missing", why);
+        if let Some(why) = original.missing {
+            named("distributary.payload.missing", &why.to_string());
         }
         Remains {
             key: original.key,

@@ -10,7 +10,7 @@ use crate::config::Table;
 use crate::envelope::{Decoded, Decoder, Input, KeyMoves};
 use crate::projector::{Mutation, Projector};
 use crate::sink::{Outcome, Rejection, Sink};
-use crate::source::reread::Reader;
+use crate::source::reread::{Missing, Reader};
 use crate::source::{Fence, Generation, Partition};
 
 /// How long to wait before a record whose store is away is tried again.
@@ -72,6 +72,10 @@ where
                 return Ok(Verdict::Replaced);
             }
             if let Some(mutations) = self.mutations(key, suspect).await {
+                let mutations = match mutations {
+                    Ok(mutations) => mutations,
+                    Err(rejection) => return Ok(Verdict::Guilty(rejection)),
+                };
                 let owners = [(suspect.partition, suspect.generation)];
                 match attempt(&*self.sink, &mutations, || admits(&self.fence, &owners)).await {
                     Attempted::Fatal(reason) => return Err(reason),
@@ -87,13 +91,14 @@ where
         }
     }
 
-    /// The record's mutations of this key; `None` when Kafka did not answer. A record that has
-    /// left its topic since has nothing to apply.
+    /// The record's mutations of this key; `None` when Kafka did not answer. One that compaction has
+    /// removed has nothing to apply, for a later one of its key is there. One that has expired cannot
+    /// be applied, and perhaps should have been.
     async fn mutations(
         &self,
         key: &<P::Mutation as Mutation>::Key,
         suspect: Suspect,
-    ) -> Option<Vec<P::Mutation>> {
+    ) -> Option<Result<Vec<P::Mutation>, Rejection>> {
         let original = match self.reader.read(suspect.partition, suspect.offset).await {
             Ok(original) => original,
             Err(reason) => {
@@ -104,8 +109,15 @@ where
                 return None;
             }
         };
-        if original.payload_missing.is_some() {
-            return Some(Vec::new());
+        match original.missing {
+            None => {}
+            Some(Missing::Compacted) => return Some(Ok(Vec::new())),
+            Some(why @ (Missing::Expired | Missing::TooLarge)) => {
+                return Some(Err(Rejection {
+                    kind: "expired".to_owned(),
+                    reason: format!("{why}, so it cannot be applied by itself"),
+                }));
+            }
         }
         let old_key = original
             .headers
@@ -129,7 +141,7 @@ where
             drop(self.projectors.project(&change, &mut mutations));
         }
         mutations.retain(|mutation| mutation.key() == key);
-        Some(mutations)
+        Some(Ok(mutations))
     }
 }
 
@@ -140,8 +152,97 @@ fn verdict(outcomes: Vec<Outcome>) -> Option<Verdict> {
         match outcome {
             Outcome::Failed(_) => return None,
             Outcome::Rejected(rejection) => verdict = Verdict::Guilty(rejection),
-            Outcome::Written | Outcome::Stale => {}
+            Outcome::Written | Outcome::Incomplete | Outcome::Stale => {}
         }
     }
     Some(verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::change::{Change, ProjectionId, TableId, Version};
+    use crate::projector::ProjectError;
+    use crate::sink::memory::Memory;
+    use crate::source::reread::{Original, Originals};
+
+    #[derive(Debug)]
+    struct Nothing(Infallible);
+
+    impl Mutation for Nothing {
+        type Key = u8;
+
+        fn key(&self) -> &u8 {
+            match self.0 {}
+        }
+
+        fn version(&self) -> Version {
+            match self.0 {}
+        }
+
+        fn projection(&self) -> ProjectionId {
+            match self.0 {}
+        }
+
+        fn merge(&mut self, newer: Self) {
+            match newer.0 {}
+        }
+
+        fn bytes(&self) -> usize {
+            match self.0 {}
+        }
+    }
+
+    struct ToNothing;
+
+    impl Projector for ToNothing {
+        type Mutation = Nothing;
+
+        fn project(&self, _: &Change, _: &mut Vec<Nothing>) -> Result<(), ProjectError> {
+            Ok(())
+        }
+    }
+
+    /// A topic without any of its records.
+    struct Without(Missing);
+
+    impl Originals for Without {
+        fn read(&self, _: Partition, _: i64) -> BoxFuture<'_, Result<Original, String>> {
+            Box::pin(async { Ok(Original::default().without_payload(self.0)) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_has_expired_is_put_aside_and_one_that_was_replaced_is_not() {
+        let partition = Partition {
+            table: TableId(0),
+            number: 0,
+        };
+        let fence = Arc::new(Fence::new(Duration::from_secs(3600)));
+        fence.open(partition, 1);
+        for (missing, is_guilty) in [(Missing::Expired, true), (Missing::Compacted, false)] {
+            let isolation = Isolation {
+                sink: Arc::new(Memory::new(&[])),
+                projectors: Arc::new(Projectors::new(
+                    1,
+                    [(partition.table, ProjectionId(0), ToNothing)],
+                )),
+                tables: Arc::default(),
+                reader: Reader::of(Without(missing)),
+                fence: Arc::clone(&fence),
+            };
+            let suspect = Suspect {
+                partition,
+                generation: 1,
+                offset: 7,
+            };
+            let verdicts = isolation.run(&0, &[suspect]).await.unwrap();
+            let found = matches!(verdicts[..], [Verdict::Guilty(_)]);
+            assert_eq!(found, is_guilty, "{missing}: {verdicts:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod backoff;
+mod bounds;
 pub mod buffer;
 pub mod dead_letter;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub(crate) mod doubles;
 pub mod grave;
 mod inlet;
 mod isolate;
+mod obituary;
 pub mod observer;
 mod projectors;
 pub mod receipts;

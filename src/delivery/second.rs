@@ -19,15 +19,12 @@ pub(super) struct Second<M> {
     /// By the moment at which they fall due; none is empty. Apart, so that memory grows and goes
     /// with what waits: one long queue would keep room for twice as much.
     batches: VecDeque<(Instant, VecDeque<Waiting<M>>)>,
-    /// A drain does not wait for the delay.
-    hurry: bool,
 }
 
 impl<M> Default for Second<M> {
     fn default() -> Self {
         Self {
             batches: VecDeque::new(),
-            hurry: false,
         }
     }
 }
@@ -45,14 +42,25 @@ impl<M: Mutation> Second<M> {
         }
     }
 
-    pub(super) fn put_back(&mut self, due: Instant, waiting: Vec<Waiting<M>>) {
+    /// Puts these before all others: they are due soonest.
+    pub(super) fn put_first(&mut self, due: Instant, waiting: Vec<Waiting<M>>) {
         if !waiting.is_empty() {
             self.batches.push_front((due, waiting.into()));
         }
     }
 
-    pub(super) fn hurry(&mut self, hurry: bool) {
-        self.hurry = hurry;
+    /// Takes out what is wanted; answers that, and the rest as it was.
+    pub(super) fn split(self, wanted: impl Fn(&Waiting<M>) -> bool) -> (Vec<Waiting<M>>, Self) {
+        let mut taken = Vec::new();
+        let mut rest = Self::default();
+        for (due, batch) in self.batches {
+            let (its, left): (Vec<_>, Vec<_>) = batch.into_iter().partition(&wanted);
+            taken.extend(its);
+            if !left.is_empty() {
+                rest.batches.push_back((due, left.into()));
+            }
+        }
+        (taken, rest)
     }
 
     /// Takes what is due, each key once: one write of a key that was written twice stands for both.
@@ -90,7 +98,7 @@ impl<M: Mutation> Second<M> {
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.next().is_some_and(|due| self.hurry || due <= now)
+        self.next().is_some_and(|due| due <= now)
     }
 
     /// Whether a mutation of the projection is among them.

@@ -22,10 +22,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::attempt::Attempted;
 use super::backoff::Backoff;
+use super::bounds::Bounds;
 use super::buffer::{Buffer, Place, Receipts, Waiting};
 use super::dead_letter::DeadLetters;
 use super::isolate::Verdict;
@@ -126,6 +128,7 @@ pub struct SinkTask<P: Projector, S> {
     book: ReceiptBook,
     second: Second<P::Mutation>,
     backoff: Backoff,
+    bounds: Bounds,
     jobs: FuturesUnordered<Job<P>>,
     writes: usize,
     /// How many of them have mutations of a projection.
@@ -152,6 +155,7 @@ where
             ..Report::default()
         };
         Self {
+            bounds: Bounds::new(wiring.batch),
             wiring,
             buffer: Buffer::default(),
             book: ReceiptBook::default(),
@@ -168,7 +172,24 @@ where
         }
     }
 
-    /// Runs until the pipeline hangs up.
+    /// Starts the task, which runs until the pipeline hangs up. Should it panic, the process has to
+    /// stop: without one of its sinks it would be half alive.
+    pub fn spawn(self) -> JoinHandle<()> {
+        let (sink, reports) = (self.wiring.index, self.wiring.reports.clone());
+        tokio::spawn(async move {
+            if let Err(panic) = tokio::spawn(self.run()).await {
+                let fatal = Some(Fatal::Bug(format!("a sink's task has ended: {panic}")));
+                // The pipeline hangs up only when the process is about to end.
+                drop(reports.send(Report {
+                    sink,
+                    fatal,
+                    ..Report::default()
+                }));
+            }
+        })
+    }
+
+    /// The task itself, for whoever watches over its end.
     pub async fn run(mut self) {
         let mut tick = tokio::time::interval(TICK);
         loop {
@@ -195,10 +216,7 @@ where
         match message {
             ToSink::Changes(projected) => self.receive(projected),
             ToSink::Order(Order::Truncate(truncate)) => self.truncate(truncate),
-            ToSink::Order(Order::Drain(partitions)) => {
-                self.second.hurry(true);
-                self.draining = Some(partitions);
-            }
+            ToSink::Order(Order::Drain(partitions)) => self.drain(partitions),
             ToSink::Order(Order::Drop(partitions)) => self.forget(&partitions),
         }
     }
@@ -248,7 +266,6 @@ where
         }
         partitions.iter().for_each(|&it| self.forget_truncate(it));
         self.second.drop_orphans(&mut self.book);
-        self.second.hurry(false);
         self.draining = None;
     }
 
@@ -258,9 +275,35 @@ where
         };
         if self.book.is_clear(partitions) || self.backoff.outage().is_some() {
             self.draining = None;
-            self.second.hurry(false);
             self.report.drained = true;
         }
+    }
+
+    /// Takes note of a job under way. It is spawned, so that it runs beside the task.
+    fn watch(&self, job: JoinHandle<Ending<P>>) {
+        self.jobs.push(Box::pin(async move {
+            job.await
+                .unwrap_or_else(|error| Ending::Broken(error.to_string()))
+        }));
+    }
+
+    /// Whether a drain waits for one of these: it does not wait for the delay of second writes.
+    fn is_draining(&self, receipts: &[ReceiptId]) -> bool {
+        let Some(partitions) = &self.draining else {
+            return false;
+        };
+        let partition = |it: &ReceiptId| self.book.ack(*it).partition();
+        receipts
+            .iter()
+            .any(|it| partitions.contains(&partition(it)))
+    }
+
+    fn drain(&mut self, partitions: Vec<Partition>) {
+        self.draining = Some(partitions);
+        let waiting = std::mem::take(&mut self.second);
+        let (urgent, rest) = waiting.split(|it| self.is_draining(&it.receipts));
+        self.second = rest;
+        self.second.put_first(Instant::now(), urgent);
     }
 
     fn fail(&mut self, reason: String) {

@@ -80,10 +80,7 @@ where
             let verdicts = isolation.run(waiting.mutation.key(), &suspects).await;
             Ending::Isolated { waiting, verdicts }
         });
-        self.jobs.push(Box::pin(async move {
-            job.await
-                .unwrap_or_else(|error| Ending::Broken(error.to_string()))
-        }));
+        self.watch(job);
     }
 
     pub(super) fn suspect(&self, receipt: ReceiptId) -> Suspect {

@@ -101,10 +101,7 @@ where
             let (deleted, swept) = sweep(&*sink, it.projection, it.version, admits).await;
             Ending::Swept(it, deleted, swept)
         });
-        self.jobs.push(Box::pin(async move {
-            job.await
-                .unwrap_or_else(|error| Ending::Broken(error.to_string()))
-        }));
+        self.watch(job);
     }
 
     pub(super) fn swept(&mut self, it: Sweep, deleted: u64, swept: Swept) {

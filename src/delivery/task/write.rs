@@ -17,7 +17,7 @@ use crate::delivery::second::Second;
 use crate::error::Fatal;
 use crate::fault_point::reach_in;
 use crate::projector::{Mutation, Projector};
-use crate::sink::{Outage, Outcome, Sink};
+use crate::sink::{Outage, OutageKind, Outcome, Sink};
 
 impl<P, S> SinkTask<P, S>
 where
@@ -37,9 +37,9 @@ where
         while self.writes < self.wiring.in_flight {
             let second = self.second.is_due(now);
             let batch = if second {
-                self.second.take(now, self.wiring.batch.max_items)
+                self.second.take(now, self.bounds.now().max_items)
             } else if self.buffer.is_ready() {
-                self.buffer.take(self.wiring.batch)
+                self.buffer.take(self.bounds.now())
             } else {
                 return;
             };
@@ -88,10 +88,7 @@ where
                 write,
             }
         });
-        self.jobs.push(Box::pin(async move {
-            job.await
-                .unwrap_or_else(|error| Ending::Broken(error.to_string()))
-        }));
+        self.watch(job);
     }
 
     /// The batch without what only a dropped partition wanted: a replaced owner writes nothing.
@@ -190,6 +187,7 @@ where
         let mut retried: Vec<(Outage, u64)> = Vec::new();
         let mut again = Vec::new();
         let mut taken = Projections::new();
+        let mut failed = 0;
         for (waiting, outcome) in batch.zip(outcomes) {
             let projection = waiting.mutation.projection();
             if !matches!(outcome, Some(Outcome::Failed(_)) | None) {
@@ -197,9 +195,11 @@ where
             }
             match outcome {
                 Some(Outcome::Written) => self.written(waiting, Ended::Written, write),
+                Some(Outcome::Incomplete) => self.written(waiting, Ended::Incomplete, write),
                 Some(Outcome::Stale) => self.written(waiting, Ended::Stale, write),
                 Some(Outcome::Rejected(rejection)) => self.rejected(waiting, rejection),
                 Some(Outcome::Failed(outage)) => {
+                    failed += 1;
                     self.held_back(projection, &outage, now);
                     match retried
                         .iter_mut()
@@ -219,7 +219,14 @@ where
             }
         }
         if !again.is_empty() {
-            self.second.put_back(now + TICK / 10, again);
+            self.second.put_first(now + TICK / 10, again);
+        }
+        // A lost race against a rival says nothing of what the store can take.
+        let is_spent = |(it, _): &(Outage, u64)| it.kind != OutageKind::Contention;
+        match taken.is_empty() {
+            true if retried.iter().any(is_spent) => self.bounds.shrink(failed),
+            true => {}
+            false => self.bounds.grow(),
         }
         for (outage, count) in retried {
             self.wiring.observer.retried(&outage, count);
@@ -242,7 +249,11 @@ where
                 self.applied(receipt);
             }
             if let Some(delay) = again_after {
-                self.second.push(write.ended() + delay, waiting);
+                // A drain does not wait for the delay.
+                match self.is_draining(&waiting.receipts) {
+                    true => self.second.put_first(write.ended(), vec![waiting]),
+                    false => self.second.push(write.ended() + delay, waiting),
+                }
                 return;
             }
         }

@@ -15,6 +15,7 @@ use crate::config::Batch;
 use crate::delivery::doubles;
 use crate::delivery::observer::Observer;
 use crate::delivery::{Inlet, Order, Projectors, Report, SinkTask, Truncate, Wiring, inlet};
+use crate::error::Fatal;
 use crate::pipeline::ledger::{Ack, ENTRY_COST, Ledger};
 use crate::projector::{Mutation, ProjectError, Projector};
 use crate::sink::memory::{Fault, Gate, Memory};
@@ -57,7 +58,9 @@ impl Mutation for Put {
         *self = newer;
     }
 
+    /// Of one key nobody may ask.
     fn bytes(&self) -> usize {
+        assert_ne!(self.key.1, "unspeakable");
         1
     }
 }
@@ -137,7 +140,7 @@ impl Bench {
             inbox,
             reports: report_to,
         };
-        tokio::spawn(SinkTask::new(wiring).run());
+        SinkTask::new(wiring).spawn();
         Self {
             store,
             in_outage,
@@ -282,6 +285,41 @@ async fn what_waits_for_its_second_write_is_charged_and_nothing_else_of_its_reco
     bench.until_done(OTHER, 1).await;
     assert_eq!(bench.ledgers[&OTHER.table].held(), 0);
     assert_eq!(bench.store.log().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_hurries_the_second_writes_of_its_partitions_and_no_others() {
+    let mut bench = Bench::of(Memory::new(&[]).with_second_writes(SECOND));
+    bench.change(TRUNCATED, 0, "1");
+    bench.change(OTHER, 0, "2");
+    bench.store.until_ended(2).await;
+    let begun = Instant::now();
+    bench.inlet.order(Order::Drain(vec![TRUNCATED]));
+    bench.change(TRUNCATED, 1, "3");
+    bench.until_done(TRUNCATED, 2).await;
+    assert!(begun.elapsed() < SECOND);
+    bench.until_done(OTHER, 1).await;
+    assert!(begun.elapsed() >= SECOND);
+    assert_eq!(bench.store.log().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_the_store_cannot_take_in_time_is_made_smaller() {
+    let mut bench = Bench::of(Memory::new(&[]).with_most(1));
+    for (offset, id) in (0..).zip(["1", "2", "3"]) {
+        let ack = bench.track(OTHER, offset);
+        bench.take(OTHER, offset, id, ack);
+    }
+    bench.inlet.hand_over();
+    bench.until_done(OTHER, 3).await;
+}
+
+#[tokio::test]
+async fn a_task_that_panics_stops_the_process() {
+    let mut bench = Bench::new();
+    bench.change(OTHER, 0, "unspeakable");
+    let fatal = bench.report().await.fatal;
+    assert!(matches!(fatal, Some(Fatal::Bug(_))), "{fatal:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,6 @@ use distributary::metrics::Metrics;
 use distributary::pipeline::Stores;
 use distributary::pipeline::assemble::Process;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The program's.
@@ -76,16 +75,9 @@ async fn process(config: Config) -> ExitCode {
         terminate.recv().await;
         stop.cancel();
     });
-    let mut groups = JoinSet::new();
-    for (group, sinks) in process.groups() {
-        let process = process.clone();
-        groups.spawn(async move { process.run(&group, &sinks).await });
-    }
-    while let Some(ended) = groups.join_next().await {
-        if let Err(fatal) = ended.expect("a group does not panic") {
-            eprintln!("stopped: {fatal}");
-            return ExitCode::FAILURE;
-        }
+    if let Err(fatal) = process.run().await {
+        eprintln!("stopped: {fatal}");
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }

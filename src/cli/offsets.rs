@@ -2,17 +2,16 @@
 //! elsewhere, with the semantics and flag names of `kafka-consumer-groups`.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rdkafka::error::KafkaError;
 
 use super::output::{complain, print};
 use super::{Global, refuse};
-use crate::config::{Config, Groups};
+use crate::clock::now_ms;
+use crate::config::Config;
 use crate::error::exit;
-use crate::source::admin::{Admin, Standing, is_group_running};
-use crate::source::compaction::now_ms;
+use crate::source::admin::{Admin, Standing, Unanswered};
 use crate::source::{CommitNote, NextOffset};
 
 /// Show or reset the group's committed offsets.
@@ -43,13 +42,14 @@ Examples:
   distributary offsets reset --to-earliest --all-topics --execute    # a replay in place
   distributary offsets reset --topic orders-events --partition 2 --to-offset 1042 --execute
   distributary offsets reset --topic orders-events --by-duration 2h --execute
+  distributary offsets reset --to-earliest --all-topics --group shop.search    # `groups: per_sink`
 
 A replay in place brings back what is missing and never lets a row regress; a row that was deleted
 since may reappear until the replay reaches its delete.";
 
 #[derive(Debug, Args)]
 struct Which {
-    /// The group, where `source.groups: per_sink` makes several. Default: `source.group`.
+    /// The group, where `source.groups: per_sink` makes several.
     #[arg(long)]
     group: Option<String>,
     /// Only this topic. Repeatable.
@@ -102,11 +102,17 @@ struct Target {
 enum Refusal {
     #[error("the configuration has no topic `{0}`; its topics are {1}")]
     UnknownTopic(String, String),
+    #[error("the configuration has no group `{0}`; its groups are {1}")]
+    UnknownGroup(String, String),
+    #[error(
+        "the configuration has several groups (`groups: per_sink`): say which with --group; they are {0}"
+    )]
+    SeveralGroups(String),
     #[error("{0}")]
     Source(#[from] crate::source::SourceError),
     #[error("no broker answered: {0}; are `source.brokers` right and reachable?")]
-    Kafka(#[from] KafkaError),
-    #[error("group `{0}` has {1} running members; stop every instance first, then reset")]
+    Kafka(#[from] Unanswered),
+    #[error("group `{0}` has running members ({1}); stop every instance first, then reset")]
     Running(String, usize),
     #[error("topic `{0}` does not exist, or has no partition that was asked for")]
     NoPartition(String),
@@ -115,7 +121,7 @@ enum Refusal {
 impl Refusal {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::UnknownTopic(..) => exit::USAGE,
+            Self::UnknownTopic(..) | Self::UnknownGroup(..) | Self::SeveralGroups(_) => exit::USAGE,
             Self::Source(_) => exit::CONFIG,
             Self::Kafka(_) => exit::UNAVAILABLE,
             Self::Running(..) | Self::NoPartition(_) => exit::NO,
@@ -145,10 +151,14 @@ impl Offsets {
 }
 
 impl Which {
-    fn group(&self, config: &Config) -> String {
-        self.group
-            .clone()
-            .unwrap_or_else(|| config.source.group.clone())
+    /// The groups that are meant, all of them where none is named.
+    fn groups(&self, config: &Config) -> Result<Vec<String>, Refusal> {
+        let groups: Vec<String> = config.groups().into_keys().collect();
+        match &self.group {
+            None => Ok(groups),
+            Some(named) if groups.contains(named) => Ok(vec![named.clone()]),
+            Some(unknown) => Err(Refusal::UnknownGroup(unknown.clone(), groups.join(", "))),
+        }
     }
 
     fn standings(&self, config: &Config, admin: &Admin) -> Result<Vec<Standing>, Refusal> {
@@ -175,19 +185,19 @@ impl Which {
 
 /// What `show` answers.
 fn show(config: &Config, which: &Which) -> Result<String, Refusal> {
-    let group = which.group(config);
-    let admin = Admin::new(&config.source, &group)?;
+    let groups = which.groups(config)?;
+    let shown: Result<Vec<_>, _> = groups
+        .iter()
+        .map(|group| show_group(config, which, group))
+        .collect();
+    Ok(shown?.join("\n\n"))
+}
+
+fn show_group(config: &Config, which: &Which, group: &str) -> Result<String, Refusal> {
+    let admin = Admin::new(&config.source, group)?;
     let standings = which.standings(config, &admin)?;
-    let members = admin.members(&group)?;
-    let mut lines = vec![format!("group {group}: {members} running members")];
-    if config.source.groups == Groups::PerSink && which.group.is_none() {
-        let sinks = config.sinks.keys();
-        let groups: Vec<_> = sinks.map(|it| format!("{group}.{it}")).collect();
-        let groups = groups.join(", ");
-        lines.push(format!(
-            "(`groups: per_sink`: see --group with one of {groups})"
-        ));
-    }
+    let members = admin.members(group)?;
+    let mut lines = vec![format!("group {group}, running members: {members}")];
     let width = topic_width(&standings);
     lines.push(format!(
         "{:width$}  PARTITION  {:>14}  {:>14}  {:>10}",
@@ -220,8 +230,11 @@ fn or_dash(number: Option<i64>) -> String {
 impl Reset {
     /// Resets, or finds out what that would do; what it answers.
     fn run(&self, config: &Config) -> Result<String, Refusal> {
-        let group = self.which.group(config);
-        let admin = Admin::new(&config.source, &group)?;
+        let groups = self.which.groups(config)?;
+        let [group] = groups.as_slice() else {
+            return Err(Refusal::SeveralGroups(groups.join(", ")));
+        };
+        let admin = Admin::new(&config.source, group)?;
         let standings = self.which.standings(config, &admin)?;
         let offsets = self.target.offsets(&admin, &standings)?;
         let width = topic_width(&standings);
@@ -241,7 +254,7 @@ impl Reset {
             commits.push((standing, NextOffset::given(new), note));
         }
         lines.push(if self.execute {
-            commit(&admin, &group, &commits)?;
+            commit(&admin, group, &commits)?;
             format!("group {group}: {} partitions reset", commits.len())
         } else {
             "dry run: nothing was changed; add --execute to do it".to_owned()
@@ -261,7 +274,7 @@ fn commit(
         return Err(Refusal::Running(group.to_owned(), members));
     }
     admin.commit(commits).map_err(|error| {
-        if is_group_running(&error) {
+        if error.is_group_running() {
             Refusal::Running(group.to_owned(), 1)
         } else {
             error.into()
@@ -292,18 +305,16 @@ fn note(config: &Config, admin: &Admin, standing: &Standing) -> Result<CommitNot
         partitions,
         last: None,
         as_of,
+        since: None,
     })
 }
 
 impl Target {
     fn offsets(&self, admin: &Admin, standings: &[Standing]) -> Result<Vec<i64>, Refusal> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let since = self
-            .by_duration
-            .map(|ago| now.saturating_sub(ago).as_millis());
-        let since = since.and_then(|ms| i64::try_from(ms).ok());
+        let since = self.by_duration.map(|ago| {
+            let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+            now_ms().saturating_sub(ago).max(0)
+        });
         if let Some(time) = self
             .to_datetime
             .map(jiff::Timestamp::as_millisecond)

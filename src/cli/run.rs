@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::output::complain;
@@ -102,27 +101,8 @@ impl Run {
             tracing::error!(%error, "cannot listen for signals");
             return ExitCode::from(exit::SOFTWARE);
         }
-        finish(run_groups(&process).await)
+        finish(process.run().await)
     }
-}
-
-/// Runs every group; the first that fails stops the others in order.
-async fn run_groups(process: &Process) -> Result<(), Fatal> {
-    let mut groups = JoinSet::new();
-    for (group, sinks) in process.groups() {
-        let process = process.clone();
-        tracing::info!(group, ?sinks, "starting");
-        groups.spawn(async move { process.run(&group, &sinks).await });
-    }
-    let mut outcome = Ok(());
-    while let Some(ended) = groups.join_next().await {
-        let ended = ended.unwrap_or_else(|error| Err(Fatal::Bug(error.to_string())));
-        if ended.is_err() {
-            process.stop.cancel();
-        }
-        outcome = outcome.and(ended);
-    }
-    outcome
 }
 
 fn finish(outcome: Result<(), Fatal>) -> ExitCode {

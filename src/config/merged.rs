@@ -195,6 +195,13 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The same for a text, and for nothing else: what lies below other values is looked at itself.
+    fn conceal_text(&self) {
+        if self.quiet_text().is_some() {
+            self.conceal();
+        }
+    }
+
     /// Records an error if there is no value.
     pub(super) fn required(self) -> Self {
         if self.value.is_none() {
@@ -207,6 +214,8 @@ impl<'a> Node<'a> {
     pub(super) fn known_keys(&self, known: &[&str]) {
         for (name, node) in self.entries() {
             if !known.contains(&name.as_str()) {
+                // It may be meant to be a secret's, whose value no log is to show.
+                node.conceal_text();
                 node.refuse_key(
                     Say::from(format!(
                         "unknown key `{name}`{}",

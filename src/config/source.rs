@@ -78,6 +78,14 @@ pub struct Table {
     pub on_truncate: OnTruncate,
 }
 
+impl Table {
+    /// `schema.table`, as SQL names it.
+    #[must_use]
+    pub fn sql_name(&self) -> String {
+        format!("{}.{}", self.schema, self.table)
+    }
+}
+
 /// What a truncate does (D11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnTruncate {

@@ -1,17 +1,17 @@
 //! Builds pipelines from the configuration: the only place that knows every part.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Stores;
 use super::gate::{Gate, NamedStore, Store};
 use super::run::{Pipeline, Wiring};
 use crate::change::{ProjectionId, TableId};
-use crate::config::{self, Batch, Config, Groups, ProjectionKind, Table};
+use crate::config::{self, Batch, Config, ProjectionKind, Table};
 use crate::delivery::dead_letter::DeadLetters;
 use crate::delivery::{self, Inlet, Projectors, Report, SinkTask};
 use crate::error::Fatal;
@@ -51,26 +51,31 @@ pub struct Process {
 }
 
 impl Process {
-    /// The consumer groups and the sinks behind each (D1).
-    #[must_use]
-    pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
-        let source = &self.config.source;
-        let sinks = self.config.sinks.keys().cloned();
-        match source.groups {
-            Groups::Shared => BTreeMap::from([(source.group.clone(), sinks.collect())]),
-            Groups::PerSink => sinks
-                .map(|sink| (format!("{}.{sink}", source.group), vec![sink]))
-                .collect(),
-        }
-    }
-
-    /// Runs one group until it is asked to stop.
+    /// Runs every group until it is asked to stop; the first that fails stops the others in order.
     ///
     /// # Errors
-    /// [`Fatal`]
-    pub async fn run(&self, group: &str, sinks: &[String]) -> Result<(), Fatal> {
-        let settings = settings::consumer(&self.config.source, group)?;
-        let fence = Arc::new(Fence::new(settings::session_timeout(&settings)));
+    /// The first group's [`Fatal`].
+    pub async fn run(&self) -> Result<(), Fatal> {
+        let mut groups = JoinSet::new();
+        for (group, sinks) in self.config.groups() {
+            let process = self.clone();
+            tracing::info!(group, ?sinks, "starting");
+            groups.spawn(async move { process.run_group(&group, &sinks).await });
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = groups.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(Fatal::Bug(error.to_string())));
+            if ended.is_err() {
+                self.stop.cancel();
+            }
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    async fn run_group(&self, group: &str, sinks: &[String]) -> Result<(), Fatal> {
+        let session_timeout = settings::session_timeout(&self.config.source);
+        let fence = Arc::new(Fence::new(session_timeout));
         let (report_to, reports) = mpsc::unbounded_channel();
         let parts = Parts::new(self, group, Arc::clone(&fence), report_to)?;
         let mut inlets = Vec::new();
@@ -264,18 +269,15 @@ impl<'a> Parts<'a> {
             .zip(&self.process.config.projections);
         projections
             .filter(|(_, it)| it.sink == sink)
-            .map(|(id, it)| GraphProjection {
-                id,
-                name: &it.name,
-                table: it
-                    .kind
-                    .from()
-                    .map(|id| self.process.config.table(id).name.as_str()),
-                kind: &it.kind,
-                key: it
-                    .kind
-                    .from()
-                    .map_or(&[], |table| &self.tables[usize::from(table.0)].key),
+            .map(|(id, it)| {
+                let table = it.kind.from().map(|id| self.process.config.table(id));
+                GraphProjection {
+                    id,
+                    name: &it.name,
+                    table: table.map(Table::sql_name),
+                    kind: &it.kind,
+                    key: table.map_or(&[], |it| &it.key),
+                }
             })
             .collect()
     }
@@ -289,7 +291,7 @@ impl<'a> Parts<'a> {
                 ProjectionKind::Document(document) if it.sink == sink => Some(DocumentProjection {
                     id,
                     name: &it.name,
-                    table: &self.process.config.table(document.from).name,
+                    table: self.process.config.table(document.from).sql_name(),
                     document,
                 }),
                 _ => None,
@@ -309,8 +311,8 @@ impl<'a> Parts<'a> {
                 continue;
             };
             let id = ProjectionId(index);
-            let name = &self.tables[usize::from(table.0)].name;
-            if let Some(projector) = make(id, name, &projection.kind) {
+            let name = self.process.config.table(table).sql_name();
+            if let Some(projector) = make(id, &name, &projection.kind) {
                 let projector = projector.map_err(|error| Fatal::Store {
                     sink: sink.to_owned(),
                     reason: format!("projection `{}`: {error}", projection.name),
@@ -384,7 +386,7 @@ impl<'a> Parts<'a> {
             inbox,
             reports: self.report_to.clone(),
         };
-        tokio::spawn(SinkTask::new(wiring).run());
+        SinkTask::new(wiring).spawn();
         (inlet, (name.to_owned(), store))
     }
 }

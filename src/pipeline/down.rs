@@ -127,7 +127,9 @@ impl Pipeline {
         let dead_letters = self.wiring.dead_letters.clone();
         let reports = self.wiring.report_to.clone();
         tokio::spawn(async move {
-            let report = match dead_letters.bury(letter).await {
+            let buried = tokio::spawn(async move { dead_letters.bury(letter).await }).await;
+            let buried = buried.unwrap_or_else(|panic| Err(Fatal::Bug(panic.to_string())));
+            let report = match buried {
                 Ok(()) => Report {
                     sink: usize::MAX,
                     acks: vec![ack],

@@ -8,15 +8,20 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::start::{Expected, Verdict, decide};
+use super::start::{Expected, Verdict, decide, refusal};
 use crate::change::ProjectionId;
-use crate::config::{Config, ProjectionKind, Table};
+use crate::config::{Config, OnPoison, ProjectionKind, Table};
 use crate::error::Fatal;
 use crate::sink::{Found, Marker, Sink, SinkError};
 use crate::source::admin::Admin;
 
 /// How long to wait before a store or broker that is away is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long after the group's first commit those of other topics are looked for again, and how long
+/// after the look before in the end.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+const LAST_LOOK: Duration = Duration::from_secs(60 * 60);
 
 /// A store seen without its mutations.
 pub(super) trait Store: Send + Sync {
@@ -51,35 +56,81 @@ pub(super) struct Gate {
     pub(super) adopted: Vec<String>,
 }
 
-/// Markers to be written again as started, after the group's first commit.
-pub(super) struct Unstarted(Vec<(NamedStore, Marker)>);
+/// Markers to be written again as started, after the group's first commits.
+pub(super) struct Unstarted {
+    gate: Gate,
+    markers: Vec<(ProjectionId, NamedStore, Marker)>,
+}
 
 impl Gate {
-    /// Comes back when the group may begin.
-    pub(super) async fn pass(&self) -> Result<Unstarted, Fatal> {
-        let mut unstarted = Vec::new();
+    /// Comes back when the group may begin. Nothing is marked before everything is admitted.
+    pub(super) async fn pass(self) -> Result<Unstarted, Fatal> {
+        let mut markers = Vec::new();
+        let mut refused = Vec::new();
         for store in &self.stores {
-            let found = patiently(&store.0, || store.1.prepare()).await?;
-            for found in found {
-                if let Some(marker) = self.admit(&found).await? {
-                    patiently(&store.0, || store.1.mark(&marker)).await?;
-                    unstarted.push((store.clone(), marker));
+            for found in patiently(&store.0, || store.1.prepare()).await? {
+                let Some(id) = self.projection(&found.projection) else {
+                    continue;
+                };
+                match self.admit(id, &found).await? {
+                    Ok(marker) => markers.extend(marker.map(|it| (id, store.clone(), it))),
+                    Err(reason) => refused.push((found.projection, reason)),
                 }
             }
         }
-        Ok(Unstarted(unstarted))
+        if !refused.is_empty() {
+            return Err(Fatal::Mismatch(refusal(&self.group, &refused)));
+        }
+        self.look_for_dead_letters().await;
+        for (_, (name, store), marker) in &markers {
+            patiently(name, || store.mark(marker)).await?;
+        }
+        Ok(Unstarted {
+            gate: self,
+            markers,
+        })
     }
 
-    /// The marker to write before the group begins, if any.
-    async fn admit(&self, found: &Found) -> Result<Option<Marker>, Fatal> {
-        let projections = &self.config.projections;
-        let Some(index) = projections
-            .iter()
-            .position(|it| it.name == found.projection)
-        else {
-            return Ok(None);
+    /// Says so if there is no dead-letter topic: a record that can never be applied would hold up its
+    /// partition.
+    async fn look_for_dead_letters(&self) {
+        let OnPoison::DeadLetter { topic } = &self.config.on_poison else {
+            return;
         };
-        let id = ProjectionId(u16::try_from(index).expect("validation bounds projections"));
+        let (source, group, name) = (
+            self.config.source.clone(),
+            self.group.clone(),
+            topic.clone(),
+        );
+        let asked = tokio::task::spawn_blocking(move || {
+            let admin = Admin::new(&source, &group).ok()?;
+            admin.partitions(&name).ok()
+        });
+        // A broker that does not answer is waited for elsewhere.
+        if let Ok(Some(partitions)) = asked.await
+            && partitions.is_empty()
+        {
+            tracing::warn!(
+                topic,
+                "the dead-letter topic is not there, or may not be seen; make it, or the first \
+                 record that can never be applied holds up its partition"
+            );
+        }
+    }
+
+    fn projection(&self, name: &str) -> Option<ProjectionId> {
+        let mut projections = (0..).map(ProjectionId).zip(&self.config.projections);
+        projections
+            .find(|(_, it)| it.name == name)
+            .map(|(id, _)| id)
+    }
+
+    /// The marker to write before the group begins, if any, or why it may not.
+    async fn admit(
+        &self,
+        id: ProjectionId,
+        found: &Found,
+    ) -> Result<Result<Option<Marker>, String>, Fatal> {
         let expected = Expected {
             projection: found.projection.clone(),
             group: self.group.clone(),
@@ -92,16 +143,16 @@ impl Gate {
         } else {
             decide(&expected, found)
         };
-        match verdict.map_err(Fatal::Mismatch)? {
-            Verdict::GoOn => Ok(None),
-            Verdict::Begin => Ok(Some(Marker {
+        Ok(verdict.map(|verdict| match verdict {
+            Verdict::GoOn => None,
+            Verdict::Begin => Some(Marker {
                 pipeline: self.config.pipeline.clone(),
                 group: expected.group,
                 projection: expected.projection,
                 fingerprint: expected.fingerprint,
                 started: false,
-            })),
-        }
+            }),
+        }))
     }
 
     /// Whether the group has committed anything on the topics that feed the projection.
@@ -163,14 +214,28 @@ impl Gate {
 }
 
 impl Unstarted {
-    /// Says in the stores that the group's commits are there. Nothing breaks when the process ends
-    /// before this: the next start finds commits and begins likewise.
-    pub(super) async fn start(self) -> Result<(), Fatal> {
-        for ((name, store), mut marker) in self.0 {
-            marker.started = true;
-            patiently(&name, || store.mark(&marker)).await?;
+    /// Says in the stores that the group's commits are there, for each projection once they are: a
+    /// table without a row has no topic yet. Nothing breaks when the process ends before this: the
+    /// next start finds commits and begins likewise.
+    pub(super) async fn start(mut self) -> Result<(), Fatal> {
+        let mut pause = FIRST_LOOK;
+        loop {
+            let mut left = Vec::new();
+            for (id, store, mut marker) in self.markers {
+                if self.gate.has_commits(id).await? {
+                    marker.started = true;
+                    patiently(&store.0, || store.1.mark(&marker)).await?;
+                } else {
+                    left.push((id, store, marker));
+                }
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+            self.markers = left;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_LOOK);
         }
-        Ok(())
     }
 }
 
@@ -190,17 +255,10 @@ async fn patiently<'a, T>(
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            Err(SinkError::Refused(rejection)) => {
-                let reason = format!("{}: {}", rejection.kind, rejection.reason);
+            Err(error) => {
                 return Err(Fatal::Store {
                     sink: name.to_owned(),
-                    reason,
-                });
-            }
-            Err(SinkError::Fatal(reason)) => {
-                return Err(Fatal::Store {
-                    sink: name.to_owned(),
-                    reason,
+                    reason: error.to_string(),
                 });
             }
         }

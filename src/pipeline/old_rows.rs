@@ -19,12 +19,12 @@ impl OldRows {
     pub(super) fn is_missing(&mut self, change: &Change, table: &Table) -> bool {
         let missing = table.full_identity && change.op == Op::Update && change.before.is_none();
         if missing && self.warned.insert(change.table) {
-            let (schema, name) = (&table.schema, &table.table);
             tracing::warn!(
                 table = table.name,
                 "an update came without its old row, so cache keys made of old values are not \
                  invalidated; the record is older than the table's replica identity, or run \
-                 ALTER TABLE {schema}.{name} REPLICA IDENTITY FULL"
+                 ALTER TABLE {} REPLICA IDENTITY FULL",
+                table.sql_name()
             );
         }
         missing

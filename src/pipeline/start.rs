@@ -28,33 +28,29 @@ pub enum Verdict {
 /// Decides for one projection.
 ///
 /// # Errors
-/// What was found and the way out, when going on would leave a store silently partial.
+/// What was found, when going on would leave a store silently partial.
 pub fn decide(expected: &Expected, found: &Found) -> Result<Verdict, String> {
     let name = &expected.projection;
     let Some(marker) = &found.marker else {
         if expected.has_commits {
             return Err(format!(
                 "projection `{name}` is new to group `{}`, which has commits already: it would see \
-                 only what changes from now on. {}",
+                 only what changes from now on",
                 expected.group,
-                way_out(name)
             ));
         }
         return Ok(Verdict::Begin);
     };
     if marker.group != expected.group {
         return Err(format!(
-            "what projection `{name}` writes to was filled by group `{}`, not by `{}`. {}",
-            marker.group,
-            expected.group,
-            way_out(name)
+            "what projection `{name}` writes to was filled by group `{}`, not by `{}`",
+            marker.group, expected.group,
         ));
     }
     if marker.fingerprint != expected.fingerprint {
         return Err(format!(
             "projection `{name}` has changed since its store was filled: old rows would keep their \
-             old form. {}",
-            way_out(name)
+             old form",
         ));
     }
     match (marker.started, expected.has_commits) {
@@ -63,19 +59,28 @@ pub fn decide(expected: &Expected, found: &Found) -> Result<Verdict, String> {
             "projection `{name}` was filled by group `{}`, whose commits are gone (expired, or \
              deleted with their topic): where it stood is not known. If the topic was made again, \
              give its table a higher `epoch` first: its offsets begin anew, and what is there would \
-             win over them. {}",
+             win over them",
             expected.group,
-            way_out(name)
         )),
         (false, _) => Ok(Verdict::Begin),
     }
 }
 
-fn way_out(name: &str) -> String {
+/// Why the group may not begin, for each projection that is refused, and the way out for all of
+/// them.
+#[must_use]
+pub fn refusal(group: &str, refused: &[(String, String)]) -> String {
+    let reasons: Vec<&str> = refused.iter().map(|(_, reason)| reason.as_str()).collect();
+    let adopt: Vec<String> = refused
+        .iter()
+        .map(|(name, _)| format!("--adopt {name}"))
+        .collect();
     format!(
-        "Either rebuild it under a group and target of its own, or send the stopped group back with \
-         `distributary offsets reset --to-earliest --all-topics --execute` (a replay in place), and \
-         start once with `--adopt {name}`"
+        "{}. Either rebuild under a group and targets of its own, or send the stopped group back \
+         with `distributary offsets reset --group {group} --to-earliest --all-topics --execute` (a \
+         replay in place), and start once with `{}`",
+        reasons.join("; "),
+        adopt.join(" ")
     )
 }
 
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_would_stay_partial_stops_with_the_remedy() {
+    fn a_store_that_would_stay_partial_is_refused() {
         let cases = [
             (expected(true), found(None), "new to group"),
             (
@@ -141,10 +146,20 @@ mod tests {
         ];
         for (expected, found, says) in cases {
             let error = decide(&expected, &found).unwrap_err();
-            assert!(
-                error.contains(says) && error.contains("--adopt products-index"),
-                "{error}"
-            );
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_refusal_tells_the_way_out_for_all_that_are_refused() {
+        let refused = |name: &str| (name.to_owned(), format!("`{name}` has changed"));
+        let text = refusal("shop.search", &[refused("products"), refused("orders")]);
+        for part in [
+            "`products` has changed; `orders` has changed. Either",
+            "--group shop.search --to-earliest",
+            "`--adopt products --adopt orders`",
+        ] {
+            assert!(text.contains(part), "{text}");
         }
     }
 }

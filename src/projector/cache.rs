@@ -51,7 +51,7 @@ pub struct CacheProjector {
 }
 
 impl CacheProjector {
-    /// Compiles a projection on changes of `table` (the configured name, for errors).
+    /// Compiles a projection on changes of `table` (as SQL names it, for errors).
     ///
     /// # Errors
     /// The first mistake in a template or condition; validation has found it before.

@@ -60,7 +60,7 @@ pub enum ProjectError {
          send, and {reader} needs it; run ALTER TABLE {table} REPLICA IDENTITY FULL"
     )]
     Unavailable {
-        /// The table's configured name.
+        /// The table, as SQL names it.
         table: String,
         /// The column.
         column: String,
@@ -70,7 +70,7 @@ pub enum ProjectError {
     /// A column that the projection names is not in the row.
     #[error("table `{table}` sent no column `{column}`, which {reader} needs")]
     MissingColumn {
-        /// The table's configured name.
+        /// The table, as SQL names it.
         table: String,
         /// The column.
         column: String,

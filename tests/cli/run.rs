@@ -153,4 +153,30 @@ async fn with_a_group_for_each_sink_one_store_goes_on_while_another_is_down() {
     search.until_committed(&[feed.topic()]).await;
     assert!(feed.document(1).await.is_some());
     assert_eq!(feed.group("cache").committed(&feed.topic(), 0), None);
+    program.stop().await;
+
+    // A reset must say which group it means, and it must be one of these.
+    let reset = ["offsets", "reset", "--to-earliest", "--all-topics"];
+    for (group, says) in [
+        (None, "say which with --group"),
+        (Some(feed.name.as_str()), "has no group"),
+    ] {
+        let group = group.map(|it| ["--group", it]);
+        let arguments = [&reset[..], group.as_ref().map_or(&[], |it| it)].concat();
+        let refused = feed.call.output(&arguments);
+        let (code, said) = (refused.status.code(), said(&refused));
+        assert_eq!(code, Some(2), "{said}");
+        let names = format!("{0}.cache, {0}.search", feed.name);
+        assert!(said.contains(says) && said.contains(&names), "{said}");
+    }
+    let search = format!("{}.search", feed.name);
+    let arguments = [&reset[..], &["--group", &search, "--execute"]].concat();
+    let done = feed.call.output(&arguments);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(feed.group("search").committed(&feed.topic(), 0), Some(0));
+    let shown = said(&feed.call.output(&["offsets", "show"]));
+    for sink in ["cache", "search"] {
+        let group = format!("group {}.{sink}, running members: 0", feed.name);
+        assert!(shown.contains(&group), "{shown}");
+    }
 }

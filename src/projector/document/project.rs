@@ -24,7 +24,7 @@ pub struct DocumentProjector {
 }
 
 impl DocumentProjector {
-    /// Compiles a projection of `table`, the configured name.
+    /// Compiles a projection of `table`, as SQL names it.
     ///
     /// # Errors
     /// The first mistake in `when`.

@@ -34,7 +34,7 @@ enum Shape {
 }
 
 impl GraphProjector {
-    /// Compiles a node projection of `table`, the configured name.
+    /// Compiles a node projection of `table`, as SQL names it.
     ///
     /// # Errors
     /// The first mistake in `when`.
@@ -55,7 +55,7 @@ impl GraphProjector {
         })
     }
 
-    /// Compiles a relationship projection of `table`, the configured name.
+    /// Compiles a relationship projection of `table`, as SQL names it.
     ///
     /// # Errors
     /// The first mistake in `when`.

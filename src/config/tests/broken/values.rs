@@ -213,6 +213,7 @@ fn a_secret_in_the_configuration_is_refused_and_not_shown() {
     ]);
     for (part, replacement) in [
         (GRAPH_PASSWORD, "password: hunter2, databas: x"),
+        (GRAPH_PASSWORD, "pasword: hunter2"),
         (
             CACHE,
             "cache: {type: redis, url: 'redis://:hunter2@redis', typo: x}",

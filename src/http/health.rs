@@ -19,8 +19,9 @@ pub struct Health {
 }
 
 impl Health {
-    /// A process whose poll loops count as stuck after this long without a beat. Rebalance
-    /// callbacks run inside a poll, so it has to be well above the drain timeout.
+    /// A process whose pipelines count as stuck after this long without an event from their source,
+    /// which has one at least each second. It has to be well above the drain timeout, during which
+    /// a broker that is away may hold up the last commits.
     #[must_use]
     pub fn new(stall_after: Duration) -> Self {
         Self {
@@ -61,7 +62,8 @@ impl Health {
         let mut waiting_for = BTreeMap::new();
         for (name, group) in &*lock(&self.groups) {
             if !*lock(&group.joined) {
-                let why = String::from("not in the group yet");
+                let refused = lock(&group.refused).clone();
+                let why = refused.unwrap_or_else(|| String::from("not in the group yet"));
                 waiting_for.insert(format!("consumer group {name}"), why);
             }
             if let Some(why) = &*lock(&group.unburied) {
@@ -93,6 +95,7 @@ impl Health {
 pub struct GroupHealth {
     beat: Mutex<Option<Instant>>,
     joined: Mutex<bool>,
+    refused: Mutex<Option<String>>,
     missing: Mutex<Vec<String>>,
     unburied: Mutex<Option<String>>,
 }
@@ -106,6 +109,14 @@ impl GroupHealth {
     /// Whether the group has given this member an assignment, be it an empty one.
     pub fn joined(&self, joined: bool) {
         *lock(&self.joined) = joined;
+        if joined {
+            *lock(&self.refused) = None;
+        }
+    }
+
+    /// Why no broker lets it in, as last told.
+    pub fn refused(&self, why: String) {
+        *lock(&self.refused) = Some(why);
     }
 
     /// Why its dead letters cannot be written, if so.
@@ -162,7 +173,7 @@ pub(super) struct Liveness {
 pub(super) struct Readiness {
     pub(super) ready: bool,
     /// What is missing, and why.
-    waiting_for: BTreeMap<String, String>,
+    pub(super) waiting_for: BTreeMap<String, String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -82,6 +82,9 @@ pub async fn serve(
 }
 
 async fn metrics_text(State(shared): State<Shared>) -> Response {
+    let readiness = shared.health.readiness();
+    let waiting_for = readiness.waiting_for.keys().map(String::as_str);
+    shared.metrics.waits_for(waiting_for);
     match shared.metrics.render() {
         Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

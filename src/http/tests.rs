@@ -51,6 +51,21 @@ async fn readiness_says_what_is_missing_and_why() {
     );
     assert_eq!((status, body.as_str()), (503, expected));
 
+    group.refused(String::from("authentication failed"));
+    let (_, body) = endpoint.get("/readyz").await;
+    assert!(
+        body.contains(r#""consumer group shop":"authentication failed""#),
+        "{body}"
+    );
+    let (_, scrape) = endpoint.get("/metrics").await;
+    for line in [
+        "cdc_ready 0\n",
+        "cdc_waiting_for{what=\"consumer group shop\"} 1\n",
+        "cdc_waiting_for{what=\"sink cache\"} 1\n",
+    ] {
+        assert!(scrape.contains(line), "{scrape}");
+    }
+
     group.joined(true);
     sink.answers(Some(&Outage {
         kind: OutageKind::Unreachable,
@@ -70,6 +85,9 @@ async fn readiness_says_what_is_missing_and_why() {
         (status, body.as_str()),
         (200, "{\"ready\":true,\"waiting_for\":{}}\n")
     );
+    let (_, scrape) = endpoint.get("/metrics").await;
+    assert!(scrape.contains("cdc_ready 1\n"), "{scrape}");
+    assert!(!scrape.contains("cdc_waiting_for{"), "{scrape}");
 }
 
 #[tokio::test]

@@ -49,6 +49,18 @@ pub(super) const LAST_SYNC_SECONDS: Family = Family {
     labels: &["source", "target"],
 };
 
+pub(super) const READY: Family = Family {
+    name: "cdc_ready",
+    help: "1 when everything that /readyz asks for is there, otherwise 0.",
+    labels: &[],
+};
+
+pub(super) const WAITING_FOR: Family = Family {
+    name: "cdc_waiting_for",
+    help: "What /readyz says is missing; 1 for each, none when the process is ready.",
+    labels: &["what"],
+};
+
 pub(super) const EVENTS: Family = Family {
     name: "cdc_events_total",
     help: "Records consumed by what they were: a change, a truncate, undecodable, or why one concerns no store.",
@@ -57,7 +69,7 @@ pub(super) const EVENTS: Family = Family {
 
 pub(super) const MUTATIONS: Family = Family {
     name: "cdc_mutations_total",
-    help: "Mutations by how they ended: written, stale or dead_lettered.",
+    help: "Mutations by how they ended: written, incomplete (without a column that nothing had), stale or dead_lettered.",
     labels: &["target", "projection", "outcome"],
 };
 

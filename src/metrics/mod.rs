@@ -13,7 +13,6 @@ mod sink;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -22,6 +21,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use crate::clock::now_ms;
 use family::Family;
 pub use observers::{PipelineObserver, SinkObserver};
 pub use pipeline::PipelineMetrics;
@@ -65,6 +65,8 @@ pub struct Metrics {
     rebalances: IntCounterVec,
     dead_letters: IntCounterVec,
     missing_before: IntCounterVec,
+    ready: IntGaugeVec,
+    waiting_for: IntGaugeVec,
 }
 
 /// When the oldest change that a store does not hold yet was committed, and the gauge of its age.
@@ -104,6 +106,8 @@ impl Metrics {
             rebalances: of.counters(&family::REBALANCES),
             dead_letters: of.counters(&family::DEAD_LETTERS),
             missing_before: of.counters(&family::MISSING_BEFORE),
+            ready: of.int_gauges(&family::READY),
+            waiting_for: of.int_gauges(&family::WAITING_FOR),
             registry: registry.clone(),
         };
         of.build_info();
@@ -127,6 +131,17 @@ impl Metrics {
             lag.gauge.set(age_seconds(now, oldest));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    /// What the process waits for before it is ready, as `/readyz` names it.
+    pub fn waits_for<'a>(&self, what: impl IntoIterator<Item = &'a str>) {
+        self.waiting_for.reset();
+        let mut ready = 1;
+        for what in what {
+            self.waiting_for.with_label_values(&[what]).set(1);
+            ready = 0;
+        }
+        self.ready.with_label_values::<&str>(&[]).set(ready);
     }
 
     /// A lag that is told in commit times and scraped as an age.
@@ -181,13 +196,6 @@ impl Families<'_> {
             .const_label("librdkafka", librdkafka);
         self.made(IntGauge::with_opts(options)).set(1);
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }
 
 /// How long before `now` something was; 0 for what Postgres' clock puts into our future.

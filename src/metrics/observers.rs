@@ -26,11 +26,7 @@ impl delivery::Observer for SinkObserver {
     }
 
     fn ended(&mut self, projection: ProjectionId, ended: Ended, count: u64) {
-        match ended {
-            Ended::Written => self.metrics.written(projection, count),
-            Ended::Stale => self.metrics.stale(projection, count),
-            Ended::DeadLettered => self.metrics.buried(projection, count),
-        }
+        self.metrics.ended(projection, ended, count);
     }
 
     fn wrote(&mut self, took: Duration) {
@@ -103,6 +99,10 @@ impl pipeline::Observer for PipelineObserver {
 
     fn missing(&mut self, topics: Vec<String>) {
         self.health.missing(topics);
+    }
+
+    fn refused(&mut self, why: String) {
+        self.health.refused(why);
     }
 
     fn commit_failed(&mut self) {

@@ -3,12 +3,14 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Metrics, now_ms};
+use super::Metrics;
 use crate::change::{ProjectionId, TableId};
+use crate::clock::now_ms;
 use crate::config::{
     Cache, Config, Groups, OnPoison, OnTruncate, Projection, ProjectionKind, Protocol, Source,
     Table,
 };
+use crate::delivery::observer::Ended;
 use crate::sink::{Outage, OutageKind};
 
 /// A cache of one table.
@@ -62,9 +64,10 @@ fn busy() -> Metrics {
     let (metrics, config) = (Metrics::new("shop"), config());
     let sink = metrics.sink(&config, "cache");
     sink.applied(TableId(0), now_ms() - 2_000);
-    sink.written(ProjectionId(0), 3);
-    sink.stale(ProjectionId(0), 1);
-    sink.buried(ProjectionId(0), 1);
+    sink.ended(ProjectionId(0), Ended::Written, 3);
+    sink.ended(ProjectionId(0), Ended::Incomplete, 6);
+    sink.ended(ProjectionId(0), Ended::Stale, 1);
+    sink.ended(ProjectionId(0), Ended::DeadLettered, 1);
     sink.wrote(Duration::from_millis(7));
     sink.coalesced(4);
     sink.retried(&outage(OutageKind::Unreachable), 2);
@@ -80,6 +83,7 @@ fn busy() -> Metrics {
     group.lag(TableId(0), 2, 17);
     group.commit_failed();
     group.missing_before(TableId(0));
+    metrics.waits_for(["sink cache"]);
     metrics
 }
 
@@ -97,6 +101,7 @@ fn every_promised_metric_is_there_with_its_labels() {
         r#"sync_errors_total{kind="blocked",pipeline="shop",target="cache"} 0"#,
         r#"cdc_events_total{consumer_group="shop",outcome="change",table="users"} 5"#,
         r#"cdc_mutations_total{outcome="written",projection="user-cache",target="cache"} 3"#,
+        r#"cdc_mutations_total{outcome="incomplete",projection="user-cache",target="cache"} 6"#,
         r#"cdc_mutations_total{outcome="stale",projection="user-cache",target="cache"} 1"#,
         r#"cdc_coalesced_total{target="cache"} 4"#,
         r#"cdc_retries_total{reason="contention",target="cache"} 2"#,

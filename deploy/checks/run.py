@@ -8,11 +8,12 @@ from pathlib import Path
 
 import compose
 import files
+import grafana
 import kubernetes
 import prometheus
 from tools import Failed
 
-MODULES = [compose, kubernetes, prometheus, files]
+MODULES = [compose, kubernetes, prometheus, grafana, files]
 
 
 def said_by(check, root):

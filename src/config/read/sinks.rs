@@ -1,6 +1,7 @@
 //! Reads `sinks`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::merged::{Node, Say};
@@ -111,7 +112,7 @@ fn elasticsearch(node: &Node<'_>) -> Option<Elasticsearch> {
     let in_flight = node.key("in_flight").number(1..=16).unwrap_or(IN_FLIGHT);
     Some(Elasticsearch {
         credentials,
-        ca: node.key("ca").file(),
+        ca: authority(node, url.as_deref(), "https"),
         gc_deletes: node.key("gc_deletes").duration().unwrap_or(GC_DELETES),
         // Elasticsearch refuses requests above 100 MB (http.max_content_length).
         batch: batch(&node.key("batch"), ELASTICSEARCH_BATCH, 90 * MIB),
@@ -147,7 +148,7 @@ fn redis(node: &Node<'_>) -> Option<Redis> {
         .unwrap_or(SECOND_UNLINK_AFTER);
     Some(Redis {
         credentials,
-        ca: node.key("ca").file(),
+        ca: authority(node, url.as_deref(), "rediss"),
         second_unlink_after: after,
         batch: batch(&node.key("batch"), REDIS_BATCH, 64 * MIB),
         url: url?,
@@ -202,6 +203,19 @@ fn credentials(node: &Node<'_>) -> Option<Credentials> {
         username: username?,
         password: password?,
     })
+}
+
+/// The certificate authority, which has a meaning with an encrypted connection only.
+fn authority(node: &Node<'_>, url: Option<&str>, encrypted: &str) -> Option<PathBuf> {
+    let ca = node.key("ca");
+    let is_plain = url.is_some_and(|it| !it.starts_with(&format!("{encrypted}://")));
+    if ca.is_present() && is_plain {
+        ca.refuse_key(
+            Say::from("`ca` has no meaning without TLS")
+                .help(format!("write `url: {encrypted}://…`")),
+        );
+    }
+    ca.file()
 }
 
 /// A URL without user information, which would put a password into logs.

@@ -184,6 +184,16 @@ fn addresses_are_addresses_and_hold_no_password() {
             "cache: {type: redis, url: «redis://redis:port»}",
             "found a port that is none",
         ),
+        (
+            CACHE,
+            "cache: {type: redis, url: redis://redis, «ca»: ca.pem}",
+            "no meaning without TLS",
+        ),
+        (
+            SEARCH,
+            "search: {type: elasticsearch, url: http://es:9200, «ca»: ca.pem}",
+            "no meaning without TLS",
+        ),
     ]);
 }
 

@@ -12,7 +12,8 @@ pub enum Fatal {
     #[error(
         "{place} can never be applied{target}: {reason}. Mend the cause, or let such records go to \
          a topic (`on_poison: dead_letter`), or skip this one with `distributary offsets reset \
-         --topic {topic} --partition {partition} --to-offset {next} --execute`",
+         --topic {topic} --partition {partition} --to-offset {next} --execute` (and `--group` where \
+         each sink has its own)",
         next = offset + 1,
         place = format_args!("the record at offset {offset} of partition {partition} of topic `{topic}`")
     )]

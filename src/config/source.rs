@@ -82,7 +82,35 @@ impl Table {
     /// `schema.table`, as SQL names it.
     #[must_use]
     pub fn sql_name(&self) -> String {
-        format!("{}.{}", self.schema, self.table)
+        format!("{}.{}", identifier(&self.schema), identifier(&self.table))
+    }
+}
+
+/// A name as it stands in SQL: in quotes, unless Postgres would take it for the same without
+/// (PostgreSQL's manual, "Identifiers and Key Words").
+fn identifier(name: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
+    let begins = name.starts_with(|it: char| is_plain(it) && !it.is_ascii_digit());
+    if begins && name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identifier;
+
+    #[test]
+    fn a_name_that_postgres_would_fold_or_not_take_is_quoted() {
+        for (name, written) in [
+            ("order_items2", "order_items2"),
+            ("Order", "\"Order\""),
+            ("2nd", "\"2nd\""),
+            ("a\"b c", "\"a\"\"b c\""),
+        ] {
+            assert_eq!(identifier(name), written);
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use crate::config::Source;
 use crate::source::{SourceError, settings};
 
-/// How long the broker may take to acknowledge one dead letter before it is sent again.
-pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one dead letter, which may be large, may take on its way before it is sent again.
+pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One record for the dead-letter topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

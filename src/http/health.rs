@@ -116,7 +116,9 @@ impl GroupHealth {
 
     /// Why no broker lets it in, as last told.
     pub fn refused(&self, why: String) {
-        *lock(&self.refused) = Some(why);
+        if !*lock(&self.joined) {
+            *lock(&self.refused) = Some(why);
+        }
     }
 
     /// Why its dead letters cannot be written, if so.

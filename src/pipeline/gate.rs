@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long after the group's first commit those of other topics are looked for again, and how long
 /// after the look before in the end.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
-const LAST_LOOK: Duration = Duration::from_secs(60 * 60);
+const LAST_LOOK: Duration = Duration::from_secs(60);
 
 /// A store seen without its mutations.
 pub(super) trait Store: Send + Sync {

@@ -25,7 +25,8 @@ pub(super) fn stopped(table: &Table, partition: i32, offset: i64) -> Fatal {
     Fatal::Truncated(format!(
         "table `{}` was truncated (offset {offset} of partition {partition} of topic `{}`), and \
          `on_truncate` is `stop`. Rebuild its projections, or skip the truncate with `distributary \
-         offsets reset --topic {} --partition {partition} --to-offset {next} --execute`, or set \
+         offsets reset --topic {} --partition {partition} --to-offset {next} --execute` (and `--group` where \
+         each sink has its own), or set \
          `on_truncate: ignore`, or `apply` if the topic has one partition",
         table.name, table.topic, table.topic,
     ))

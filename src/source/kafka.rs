@@ -302,6 +302,7 @@ impl Poller {
             return Ok(());
         };
         self.assigning = None;
+        self.brokers.let_us_in();
         for assigned in &begun {
             let (partition, generation) = (assigned.partition, assigned.generation);
             let keeps_ms = self.group.keeps_ms(partition);
@@ -350,9 +351,11 @@ impl Poller {
     fn disown(&mut self, list: &TopicPartitionList) -> Vec<Partition> {
         let mut partitions = self.group.partitions(list);
         partitions.retain(|it| self.owned.remove(it).is_some());
-        partitions.iter().for_each(|it| {
+        for it in &partitions {
             self.ends.remove(it);
-        });
+            // It may be gone: librdkafka gives up what is.
+            self.unseen.look_again(self.group.topic(*it));
+        }
         // librdkafka keeps a pause beyond the assignment: the partition would come back paused.
         let paused = partitions.iter().copied();
         let paused: Vec<_> = paused.filter(|it| self.paused.remove(it)).collect();

@@ -163,6 +163,13 @@ impl Group {
         for table in tables {
             let topic = &self.tables[usize::from(table.0)].topic;
             let partitions = self.partition_count(topic)?;
+            let has_all = |it: &Partition| it.table != table || it.number < partitions;
+            if !assigned.iter().all(has_all) {
+                // This broker does not know yet what the group's leader does.
+                return Err(KafkaError::MetadataFetch(
+                    RDKafkaErrorCode::UnknownPartition,
+                ));
+            }
             let mut commits = self.commits(topic, partitions)?;
             let notes = commits.values().filter_map(|it| it.note.clone()).collect();
             let were_seen = self.committed.contains(&table);

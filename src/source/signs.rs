@@ -76,6 +76,11 @@ impl Brokers {
         self.silent_seconds >= SILENT_SECONDS
     }
 
+    /// What was refused may be so again, and is said again then.
+    pub(super) fn let_us_in(&mut self) {
+        self.refused.clear();
+    }
+
     /// A right is missing. Somebody may grant it yet.
     fn refuse(&mut self, code: RDKafkaErrorCode) {
         if !self.refused.contains(&code) {
@@ -104,6 +109,14 @@ impl Poller {
                     .to_owned(),
             )),
             KafkaError::PartitionEOF(_) => Ok(()),
+            // Of one broker, while others may let us in still.
+            KafkaError::MessageConsumption(RDKafkaErrorCode::Authentication) => {
+                if self.password.has_changed() {
+                    return Err(SourceError::Rotated);
+                }
+                self.tell_refused();
+                Ok(())
+            }
             KafkaError::MessageConsumption(
                 code @ (RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::GroupAuthorizationFailed
@@ -148,8 +161,7 @@ impl Poller {
             if self.password.has_changed() {
                 return Err(SourceError::Rotated);
             }
-            let why = complaint.unwrap_or_else(|| "no Kafka broker answers".to_owned());
-            self.tell(SourceEvent::Refused(why));
+            self.tell_refused();
         }
         let mut marks = Vec::with_capacity(self.owned.len());
         let mut at_rest = None;
@@ -192,6 +204,12 @@ impl Poller {
         marks.extend(self.ask_paused());
         self.tell(SourceEvent::HighWatermarks(marks));
         Ok(())
+    }
+
+    fn tell_refused(&self) {
+        let complaint = self.group.consumer.context().complaints.last();
+        let why = complaint.unwrap_or_else(|| "no Kafka broker answers".to_owned());
+        self.tell(SourceEvent::Refused(why));
     }
 
     /// Called after a poll that found nothing: whatever librdkafka had fetched when it reported an

@@ -174,7 +174,8 @@ fn way_out(table: &Table) -> String {
     format!(
         "Nothing was skipped. To begin the topic anew: set `epoch: {}` on table `{}`, remove \
          what its projections hold (or give them fresh targets), and send the stopped group back \
-         with `distributary offsets reset --to-earliest --topic {} --execute`",
+         with `distributary offsets reset --to-earliest --topic {} --execute` (and `--group` where \
+         each sink has its own)",
         table.epoch + 1,
         table.name,
         table.topic

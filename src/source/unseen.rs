@@ -13,7 +13,7 @@ use crate::config::Table;
 /// How long the poll thread may wait for one answer.
 const ASK_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Topics that no broker has shown yet.
+/// Topics that no broker has shown yet, or not since their partitions were given up.
 #[derive(Debug)]
 pub(super) struct Unseen {
     /// In the order in which they are asked for.
@@ -27,6 +27,13 @@ impl Unseen {
         Self {
             topics: tables.iter().map(|it| it.topic.clone()).collect(),
             missing: BTreeSet::new(),
+        }
+    }
+
+    /// The topic was seen, and may be gone by now.
+    pub(super) fn look_again(&mut self, topic: &str) {
+        if !self.topics.iter().any(|it| it == topic) {
+            self.topics.push_back(topic.to_owned());
         }
     }
 

@@ -3,7 +3,7 @@
 //! Community Edition takes the limit at its start only, for everybody: a server of the test's own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use distributary::config::Neo4j as Settings;
 use distributary::sink::{OutageKind, Outcome, Sink as _, SinkError};
@@ -12,8 +12,7 @@ use super::rows::user;
 use super::world::{World, coalesced, settings_of};
 use crate::support::variable;
 
-/// A Neo4j whose transactions may take 24 MiB. It is stopped in the end; one that a killed test has
-/// left running is used again.
+/// A Neo4j whose transactions may take 24 MiB. It is stopped in the end.
 struct Limited {
     folder: PathBuf,
 }
@@ -22,7 +21,9 @@ impl Limited {
     fn start() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".stack/limited");
         let limited = Self { folder };
-        limited.stack("up");
+        let started = limited.stack("up");
+        let said = String::from_utf8_lossy(&started.stderr);
+        assert!(started.status.success(), "{said}");
         limited
     }
 
@@ -30,22 +31,23 @@ impl Limited {
         settings_of(variable(&self.folder.join("env"), "NEO4J_URI"))
     }
 
-    fn stack(&self, command: &str) {
+    fn stack(&self, command: &str) -> Output {
         let stack = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/stack/stack");
-        let ran = Command::new(stack)
+        Command::new(stack)
             .args([command, "neo4j"])
             .env("STACK_DIR", &self.folder)
+            // It is the other stack's.
+            .env_remove("PORT_BASE")
             .env("NEO4J_TRANSACTION_MEMORY", "24m")
             .output()
-            .expect("a script of this repository");
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "stack {command} neo4j: {said}");
+            .expect("a script of this repository")
     }
 }
 
 impl Drop for Limited {
     fn drop(&mut self) {
-        self.stack("stop");
+        // One that is left running is used again.
+        drop(self.stack("stop"));
     }
 }
 

@@ -294,7 +294,17 @@ impl Client {
             partitions: partition_count(partition.table),
         };
         let table = &tables()[usize::from(partition.table.0)];
-        let of_topic = Commits::default();
+        let numbers = (0..facts.partitions).map(|number| Partition {
+            number,
+            ..partition
+        });
+        let notes: Vec<_> = numbers
+            .filter_map(|it| Some(state.group.commit_of(it)?.1.clone()))
+            .collect();
+        let of_topic = Commits {
+            were_seen: !notes.is_empty(),
+            notes,
+        };
         let start = decide(table, partition.number, commit.as_ref(), (facts, &of_topic));
         Assigned {
             partition,

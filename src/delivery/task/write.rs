@@ -187,11 +187,12 @@ where
         let mut retried: Vec<(Outage, u64)> = Vec::new();
         let mut again = Vec::new();
         let mut taken = Projections::new();
-        let mut failed = 0;
+        let (mut took, mut failed) = (0, 0);
         for (waiting, outcome) in batch.zip(outcomes) {
             let projection = waiting.mutation.projection();
             if !matches!(outcome, Some(Outcome::Failed(_)) | None) {
                 add(&mut taken, projection);
+                took += 1;
             }
             match outcome {
                 Some(Outcome::Written) => self.written(waiting, Ended::Written, write),
@@ -221,12 +222,14 @@ where
         if !again.is_empty() {
             self.second.put_first(now + TICK / 10, again);
         }
-        // A lost race against a rival says nothing of what the store can take.
-        let is_spent = |(it, _): &(Outage, u64)| it.kind != OutageKind::Contention;
-        match taken.is_empty() {
-            true if retried.iter().any(is_spent) => self.bounds.shrink(failed),
-            true => {}
-            false => self.bounds.grow(),
+        // Neither a lost race nor a blocked index says anything of how much the store can take.
+        let was_too_much = retried
+            .iter()
+            .any(|(it, _)| matches!(it.kind, OutageKind::Unreachable | OutageKind::Overloaded));
+        if took > 0 {
+            self.bounds.took(took);
+        } else if was_too_much {
+            self.bounds.failed(failed);
         }
         for (outage, count) in retried {
             self.wiring.observer.retried(&outage, count);

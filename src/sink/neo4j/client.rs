@@ -20,8 +20,8 @@ use crate::config;
 const ANSWER_WITHIN: Duration = Duration::from_secs(75);
 /// How long to wait for a connection of the pool. The driver calls this `max_lifetime`.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(30);
-/// A batch in flight, the next one, a ping, and one to spare.
-const CONNECTIONS: usize = 4;
+/// Two batches in flight, a ping, and some for single rows that are applied by themselves.
+const CONNECTIONS: usize = 6;
 /// Records for each round trip; no statement of ours answers more than a few.
 const FETCH: usize = 4096;
 

@@ -18,9 +18,9 @@ use socket2::SockRef;
 const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// Lets every connection of the process send at once what it is given, and end when a peer takes
-/// nothing for so long. The other clients of the program have asked for the first themselves, and
-/// have shorter time-outs of their own, so it changes the driver's only, whose sockets cannot be told
-/// from others: a cluster's members may have any address.
+/// nothing for so long, unless it has a time-out already. The driver's sockets cannot be told from
+/// others, for a cluster's members may have any address; but the other clients have asked for the
+/// first themselves, and for time-outs of their own.
 pub(super) fn set_up_all(silence: Duration) {
     let open = fs::read_dir(DESCRIPTORS).into_iter().flatten().flatten();
     let numbers = open.filter_map(|it| it.file_name().to_str()?.parse::<RawFd>().ok());
@@ -36,7 +36,9 @@ pub(super) fn set_up_all(silence: Duration) {
 fn set_up(socket: &SockRef<'_>, silence: Duration) {
     socket.set_tcp_nodelay(true).ok();
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(silence)).ok();
+    if let Ok(None) = socket.tcp_user_timeout() {
+        socket.set_tcp_user_timeout(Some(silence)).ok();
+    }
 }
 
 #[cfg(test)]
@@ -48,16 +50,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_open_connection_sends_at_once_and_does_not_wait_without_end_for_a_peer_that_takes_nothing()
-     {
+    fn a_connection_sends_at_once_and_does_not_wait_without_end_for_a_peer_that_takes_nothing() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(server.local_addr().unwrap()).unwrap();
         assert!(!client.nodelay().unwrap());
+        // As another client has it, which is not to lose it.
+        let shorter = Some(Duration::from_millis(200));
+        SockRef::from(&client)
+            .set_tcp_user_timeout(shorter)
+            .unwrap();
         set_up_all(Duration::from_secs(75));
         assert!(client.nodelay().unwrap());
+        let own = SockRef::from(&client).tcp_user_timeout().unwrap();
+        assert_eq!(own, shorter);
+        let other = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+        set_up(&SockRef::from(&other), Duration::from_secs(75));
+        let given = SockRef::from(&other).tcp_user_timeout().unwrap();
+        assert_eq!(given, Some(Duration::from_secs(75)));
 
         // The kernel has taken the connection, and nobody reads from it.
-        set_up(&SockRef::from(&client), Duration::from_millis(200));
         let error = loop {
             if let Err(error) = client.write_all(&[0; 1 << 16]) {
                 break error;

@@ -3,6 +3,7 @@
 //! Data goes to standard output, messages to standard error. No flag ever takes a secret. A new
 //! command is a file here, a variant of [`Command`] and an arm of [`Cli::execute`].
 
+mod explain;
 mod logging;
 mod offsets;
 mod output;
@@ -42,6 +43,7 @@ Examples:
   distributary run --config shop.yaml
   distributary validate --config shop.yaml
   distributary offsets show --config shop.yaml
+  distributary explain change.json --config shop.yaml
   distributary validate -c base.yaml -c production.yaml --deny-warnings
 
 Exit codes: 0 done, 1 the answer is no, 2 usage, 65 stopped on data, 69 a dependency cannot be
@@ -114,6 +116,8 @@ pub enum Command {
     Run(run::Run),
     /// Show or reset the group's committed offsets.
     Offsets(offsets::Offsets),
+    /// Say what one change means to each store, and change nothing.
+    Explain(explain::Explain),
 }
 
 impl Cli {
@@ -125,6 +129,7 @@ impl Cli {
             Command::Validate(command) => command.execute(&self.global),
             Command::Run(command) => command.execute(&self.global),
             Command::Offsets(command) => command.execute(&self.global),
+            Command::Explain(command) => command.execute(&self.global),
         }
     }
 }

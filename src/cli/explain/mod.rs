@@ -1,0 +1,176 @@
+//! `distributary explain`: what one record means to each store, said by the code that `run` runs.
+
+mod event;
+mod meaning;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::output::{complain, print};
+use super::{Global, refuse};
+use crate::change::{Change, Op, ProjectionId, TableId};
+use crate::config::{Config, OnTruncate};
+use crate::envelope::{Decoded, Decoder, Ignored, Input, KeyMoves};
+use crate::error::exit;
+
+/// Say what one change means to each store, and change nothing.
+///
+/// A change is the value of a record as Debezium writes it, with or without its schema. What is said
+/// holds the row's values.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Explain {
+    /// A file with one change, or `-` for standard input.
+    #[arg(value_name = "EVENT", required_unless_present = "topic")]
+    event: Option<PathBuf>,
+
+    /// Instead of a file: a record of this topic.
+    #[arg(
+        long,
+        conflicts_with = "event",
+        requires_all = ["partition", "offset"]
+    )]
+    topic: Option<String>,
+
+    /// The record's partition.
+    #[arg(long, requires = "topic", value_name = "NUMBER")]
+    partition: Option<i32>,
+
+    /// The record's offset.
+    #[arg(long, requires = "topic")]
+    offset: Option<i64>,
+
+    /// Only this projection. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    projection: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  distributary explain change.json --config shop.yaml
+  distributary explain --topic products-events --partition 2 --offset 1042 --config shop.yaml
+  distributary explain - --projection products-index < change.json
+
+Exit codes: 0 said, 1 the record can never be applied, 2 usage, 69 Kafka cannot be asked, 74 the answer
+cannot be written, 78 the configuration is invalid.";
+
+/// What a record means, and whether it can be applied.
+struct Explanation {
+    text: String,
+    is_poison: bool,
+}
+
+impl Explain {
+    pub(super) fn execute(&self, global: &Global) -> ExitCode {
+        let config = match global.load() {
+            Ok(config) => config,
+            Err(mistakes) => return refuse(&mistakes),
+        };
+        if let Some(unknown) = self.unknown(&config) {
+            complain(format_args!(
+                "error: --projection {unknown}: the configuration has no such projection"
+            ));
+            return ExitCode::from(exit::USAGE);
+        }
+        let read = match (&self.topic, &self.event) {
+            (Some(topic), _) => {
+                let (partition, offset) = (self.partition, self.offset);
+                event::of_kafka(&config, topic, partition.zip(offset).unwrap_or_default())
+            }
+            (None, event) => event::of_file(&config, event.as_deref()),
+        };
+        match read {
+            Ok((table, input)) => self.answer(&config, table, input),
+            Err(unread) => {
+                complain(format_args!("error: {unread}"));
+                ExitCode::from(unread.exit_code())
+            }
+        }
+    }
+
+    fn unknown(&self, config: &Config) -> Option<&String> {
+        let known = |name: &&String| config.projections.iter().any(|it| it.name == **name);
+        self.projection.iter().find(|name| !known(name))
+    }
+
+    fn answer(&self, config: &Config, table: TableId, input: Input) -> ExitCode {
+        let explanation = self.explain(config, table, input);
+        let printed = print(explanation.text);
+        if printed == ExitCode::SUCCESS && explanation.is_poison {
+            return ExitCode::from(exit::NO);
+        }
+        printed
+    }
+
+    fn explain(&self, config: &Config, table: TableId, input: Input) -> Explanation {
+        let mut decoder = Decoder::new(&config.tables);
+        let said = |text: String| Explanation {
+            text,
+            is_poison: false,
+        };
+        match decoder.decode(table, &mut KeyMoves::default(), input) {
+            Ok(Decoded::Change(change)) => self.meanings(config, &change),
+            Ok(Decoded::Ignored(reason)) => {
+                said(format!("concerns no store: {}", Ignored::as_str(reason)))
+            }
+            Ok(Decoded::Truncate(_)) => said(match config.table(table).on_truncate {
+                OnTruncate::Stop => "the table was emptied: the program stops".to_owned(),
+                OnTruncate::Ignore => "the table was emptied: ignored, as configured".to_owned(),
+                OnTruncate::Apply => {
+                    "the table was emptied: everything older goes from each store".to_owned()
+                }
+            }),
+            Err(error) => Explanation {
+                text: format!("can never be applied: {error}"),
+                is_poison: true,
+            },
+        }
+    }
+
+    fn meanings(&self, config: &Config, change: &Change) -> Explanation {
+        let mut explanation = Explanation {
+            text: headline(config, change),
+            is_poison: false,
+        };
+        for (id, projection) in (0..).map(ProjectionId).zip(&config.projections) {
+            let is_asked = self.projection.is_empty() || self.projection.contains(&projection.name);
+            if projection.kind.from() != Some(change.table) || !is_asked {
+                continue;
+            }
+            let table = config.table(change.table).sql_name();
+            let meaning = meaning::of(id, projection, &table, change);
+            explanation.is_poison |= meaning.is_err();
+            let lines =
+                meaning.unwrap_or_else(|error| vec![format!("can never be applied: {error}")]);
+            let head = format!("\n{} · {}", projection.sink, projection.name);
+            explanation.text.push_str(&head);
+            for line in lines.iter().flat_map(|it| it.lines()) {
+                explanation.text.push_str("\n  ");
+                explanation.text.push_str(line);
+            }
+        }
+        explanation
+    }
+}
+
+/// Table, what happened, key, version.
+fn headline(config: &Config, change: &Change) -> String {
+    let what = match change.op {
+        Op::Create => "inserted",
+        Op::Update => "updated",
+        Op::Read => "read by a snapshot",
+        Op::Delete => "deleted",
+    };
+    let key = meaning::object(change.key.columns());
+    let moved = change.moved_from.as_ref();
+    let moved = moved.map_or(String::new(), |old| {
+        format!(", had the key {}", meaning::object(old.columns()))
+    });
+    format!(
+        "{} {key} {what}{moved}, version {}",
+        config.table(change.table).name,
+        change.version
+    )
+}

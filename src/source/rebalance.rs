@@ -149,7 +149,7 @@ impl Group {
             });
         }
         assign(&self.consumer, &start_list).map_err(SourceError::Consumer)?;
-        let committed = commits.iter().filter(|(_, it)| !it.notes.is_empty());
+        let committed = commits.iter().filter(|(_, it)| it.are_there);
         self.has_committed(committed.map(|(&table, _)| table));
         Ok(Some(begun))
     }
@@ -171,9 +171,13 @@ impl Group {
                 ));
             }
             let mut commits = self.commits(topic, partitions)?;
-            let notes = commits.values().filter_map(|it| it.note.clone()).collect();
-            let were_seen = self.committed.contains(&table);
-            of_topics.insert(table, Commits { notes, were_seen });
+            let notes = commits.values().filter_map(|it| it.note.clone());
+            let of_topic = Commits {
+                are_there: !commits.is_empty(),
+                notes: notes.collect(),
+                were_seen: self.committed.contains(&table),
+            };
+            of_topics.insert(table, of_topic);
             for &partition in assigned.iter().filter(|it| it.table == table) {
                 let (low, high) =
                     self.consumer

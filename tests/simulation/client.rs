@@ -302,6 +302,7 @@ impl Client {
             .filter_map(|it| Some(state.group.commit_of(it)?.1.clone()))
             .collect();
         let of_topic = Commits {
+            are_there: !notes.is_empty(),
             were_seen: !notes.is_empty(),
             notes,
         };

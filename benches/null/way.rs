@@ -11,7 +11,7 @@ use distributary::delivery::dead_letter::DeadLetters;
 use distributary::delivery::observer::Ended;
 use distributary::delivery::{self, Projectors, Reports, SinkTask, ToSink};
 use distributary::http::Health;
-use distributary::metrics::{Metrics, PipelineObserver, SinkObserver};
+use distributary::metrics::{Metrics, SinkObserver};
 use distributary::pipeline::{Pipeline, Wiring};
 use distributary::projector::document::{self, DocumentProjector};
 use distributary::sink::{Found, Marker, Outage, Outcome, Sink, SinkError};
@@ -83,10 +83,11 @@ pub(crate) async fn pass(source: Source) {
         sinks: vec![inlet],
         source: source.start(Arc::clone(&shared.fence)),
         reports,
-        observer: Box::new(PipelineObserver {
-            metrics: shared.metrics.pipeline(config, group),
-            health: shared.health.group(group),
-        }),
+        observer: Box::new(
+            shared
+                .metrics
+                .pipeline(config, group, shared.health.group(group)),
+        ),
         report_to: shared.report_to,
         dead_letters: shared.dead_letters,
         budget: config.budget,
@@ -153,10 +154,7 @@ impl Shared {
             observer: Box::new(UntilAll {
                 to_come: EVENTS,
                 stop: self.stop.clone(),
-                observer: SinkObserver {
-                    metrics: self.metrics.sink(config, SINK),
-                    health: self.health.sink(SINK),
-                },
+                observer: self.metrics.sink(config, SINK, self.health.sink(SINK)),
             }),
             inbox,
             reports: self.report_to.clone(),

@@ -1,13 +1,12 @@
 //! Every metric of the process: names, labels, and the text that Prometheus scrapes.
 //!
 //! One [`Metrics`] for a process, with a registry of its own, so that two in one test do not meet.
-//! Nothing is looked up by label on the hot path: [`SinkMetrics`] and [`PipelineMetrics`] hold the
-//! handles. Labels are names from the configuration and error kinds, never keys or values. The
+//! Nothing is looked up by label on the hot path: [`SinkObserver`] and [`PipelineObserver`] hold
+//! the handles. Labels are names from the configuration and error kinds, never keys or values. The
 //! surprising fact: `cdc_lag_seconds` is computed when it is scraped, so it goes on growing when
 //! whoever reports to it hangs.
 
 mod family;
-mod observers;
 mod pipeline;
 mod sink;
 
@@ -23,9 +22,8 @@ use prometheus::{
 
 use crate::clock::now_ms;
 use family::Family;
-pub use observers::{PipelineObserver, SinkObserver};
-pub use pipeline::PipelineMetrics;
-pub use sink::SinkMetrics;
+pub use pipeline::PipelineObserver;
+pub use sink::SinkObserver;
 
 /// What the label `source` says: there is one system of record.
 const SOURCE: &str = "postgres";

@@ -1,6 +1,8 @@
-//! What one pipeline, that is one consumer group, counts.
+//! What is counted of one pipeline, that is one consumer group, and what its health is told.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -8,12 +10,16 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use super::{KAFKA, Metrics};
 use crate::change::TableId;
 use crate::config::Config;
+use crate::http::GroupHealth;
+use crate::pipeline::Observer;
+use crate::source::Partition;
 
 const COMMIT_FAILED: &str = "commit_failed";
 const UNDECODABLE: &str = "undecodable";
 
-/// The metrics of one consumer group, its handles resolved or found once.
-pub struct PipelineMetrics {
+/// Counts for one consumer group, its handles resolved or found once, and tells its health.
+pub struct PipelineObserver {
+    health: Arc<GroupHealth>,
     pipeline: String,
     group: String,
     /// The configured name and the topic of each table, by id.
@@ -23,7 +29,7 @@ pub struct PipelineMetrics {
     event_families: IntCounterVec,
     in_flight: IntGauge,
     paused: IntGauge,
-    lags: HashMap<(TableId, i32), IntGauge>,
+    lags: HashMap<Partition, IntGauge>,
     lag_families: IntGaugeVec,
     rebalances: IntCounterVec,
     errors: IntCounterVec,
@@ -32,15 +38,21 @@ pub struct PipelineMetrics {
 }
 
 impl Metrics {
-    /// The metrics of a consumer group.
+    /// The observer of a consumer group.
     #[must_use]
-    pub fn pipeline(&self, config: &Config, group: &str) -> PipelineMetrics {
+    pub fn pipeline(
+        &self,
+        config: &Config,
+        group: &str,
+        health: Arc<GroupHealth>,
+    ) -> PipelineObserver {
         for kind in [COMMIT_FAILED, UNDECODABLE] {
             self.errors
                 .with_label_values(&[&self.pipeline, KAFKA, kind]);
         }
         let tables = config.tables.iter();
-        PipelineMetrics {
+        PipelineObserver {
+            health,
             pipeline: self.pipeline.clone(),
             group: String::from(group),
             tables: tables
@@ -60,76 +72,83 @@ impl Metrics {
     }
 }
 
-impl PipelineMetrics {
-    /// So many records of a table were this: `change`, or the reason for ignoring them.
-    pub fn records(&mut self, table: TableId, outcome: &'static str, count: u64) {
-        let counter = self.events.entry((table, outcome)).or_insert_with(|| {
-            let (name, _) = &self.tables[usize::from(table.0)];
+impl Observer for PipelineObserver {
+    fn alive(&mut self) {
+        self.health.beat(Instant::now());
+    }
+
+    fn record(&mut self, partition: Partition, outcome: &'static str) {
+        let key = (partition.table, outcome);
+        let counter = self.events.entry(key).or_insert_with(|| {
+            let (name, _) = &self.tables[usize::from(partition.table.0)];
             let labels = [self.group.as_str(), name, outcome];
             self.event_families.with_label_values(&labels)
         });
-        counter.inc_by(count);
+        counter.inc();
     }
 
-    /// A record that cannot be decoded became a dead letter, for this kind of reason.
-    pub fn dead_lettered(&self, kind: &str) {
+    fn dead_lettered(&mut self, kind: &str) {
         self.dead_letters.with_label_values(&[KAFKA, kind]).inc();
         self.error(UNDECODABLE);
     }
 
-    /// Bytes charged to the budget, and partitions paused.
-    pub fn held(&self, bytes: u64, paused: usize) {
+    fn held(&mut self, bytes: u64, paused: usize) {
         self.in_flight.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.paused.set(i64::try_from(paused).unwrap_or(i64::MAX));
     }
 
-    /// Records of a partition that are not acknowledged yet.
-    pub fn lag(&mut self, table: TableId, partition: i32, records: i64) {
-        let gauge = self.lags.entry((table, partition)).or_insert_with(|| {
-            let (_, topic) = &self.tables[usize::from(table.0)];
-            let partition = partition.to_string();
-            let labels = [self.group.as_str(), topic, &partition];
+    fn lag(&mut self, partition: Partition, records: i64) {
+        let gauge = self.lags.entry(partition).or_insert_with(|| {
+            let (_, topic) = &self.tables[usize::from(partition.table.0)];
+            let number = partition.number.to_string();
+            let labels = [self.group.as_str(), topic, &number];
             self.lag_families.with_label_values(&labels)
         });
         gauge.set(records);
     }
 
-    /// Partitions came to us (`assigned`).
-    pub fn assigned(&self) {
-        self.rebalanced("assigned");
-    }
-
-    /// Partitions left us (`revoked`, `lost`): their lag is another's to tell.
-    pub fn left(&mut self, kind: &str, partitions: impl IntoIterator<Item = (TableId, i32)>) {
-        self.rebalanced(kind);
-        for (table, partition) in partitions {
-            if self.lags.remove(&(table, partition)).is_none() {
-                continue;
-            }
-            let (_, topic) = &self.tables[usize::from(table.0)];
-            let labels = [self.group.as_str(), topic, &partition.to_string()];
-            let removed = self.lag_families.remove_label_values(&labels);
-            debug_assert!(removed.is_ok(), "it was made by `lag`");
-        }
-    }
-
-    fn rebalanced(&self, kind: &str) {
+    fn rebalanced(&mut self, kind: &'static str, partitions: &[Partition]) {
         self.rebalances
             .with_label_values(&[&self.group, kind])
             .inc();
+        self.health.joined(kind != "lost");
+        if kind != "assigned" {
+            self.forget(partitions);
+        }
     }
 
-    /// A commit failed.
-    pub fn commit_failed(&self) {
+    fn missing(&mut self, topics: Vec<String>) {
+        self.health.missing(topics);
+    }
+
+    fn refused(&mut self, why: String) {
+        self.health.refused(why);
+    }
+
+    fn commit_failed(&mut self) {
         self.error(COMMIT_FAILED);
     }
 
-    /// An update of a table with full replica identity came without its old row.
-    pub fn missing_before(&self, table: TableId) {
-        let (name, _) = &self.tables[usize::from(table.0)];
+    fn missing_before(&mut self, partition: Partition) {
+        let (name, _) = &self.tables[usize::from(partition.table.0)];
         self.missing_before
             .with_label_values(&[&self.group, name])
             .inc();
+    }
+}
+
+impl PipelineObserver {
+    /// The lag of partitions that have left is another's to tell.
+    fn forget(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            if self.lags.remove(partition).is_none() {
+                continue;
+            }
+            let (_, topic) = &self.tables[usize::from(partition.table.0)];
+            let labels = [self.group.as_str(), topic, &partition.number.to_string()];
+            let removed = self.lag_families.remove_label_values(&labels);
+            debug_assert!(removed.is_ok(), "it was made by `lag`");
+        }
     }
 
     fn error(&self, kind: &str) {

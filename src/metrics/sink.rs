@@ -1,4 +1,4 @@
-//! What one sink task counts.
+//! What is counted of one sink task, and what its health is told.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use super::{CAUGHT_UP, Metrics, SOURCE, age_seconds};
 use crate::change::{ProjectionId, TableId};
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::delivery::Observer;
 use crate::delivery::observer::Ended;
+use crate::http::SinkHealth;
 use crate::sink::{Outage, OutageKind};
 
 /// The kinds of outages that alarm. Contention is the daily life of a database with rivals.
@@ -25,8 +27,9 @@ const ALARMING: [OutageKind; 4] = [
 
 const DEAD_LETTER: &str = "dead_letter";
 
-/// The metrics of one sink, its handles resolved.
-pub struct SinkMetrics {
+/// Counts for one sink, its handles resolved, and tells its health.
+pub struct SinkObserver {
+    health: Arc<SinkHealth>,
     pipeline: String,
     target: String,
     tables: HashMap<TableId, TableMetrics, RandomState>,
@@ -46,11 +49,11 @@ struct TableMetrics {
 }
 
 impl Metrics {
-    /// The metrics of the sink of that name: its projections and the tables that feed them.
+    /// The observer of the sink of that name: its projections and the tables that feed them.
     ///
     /// Every series starts at zero, because `increase()` does not see a counter's first value.
     #[must_use]
-    pub fn sink(&self, config: &Config, name: &str) -> SinkMetrics {
+    pub fn sink(&self, config: &Config, name: &str, health: Arc<SinkHealth>) -> SinkObserver {
         let mut tables = HashMap::default();
         let mut mutations = HashMap::default();
         for (index, projection) in (0..).zip(&config.projections) {
@@ -72,7 +75,8 @@ impl Metrics {
         for kind in kinds.chain([DEAD_LETTER]) {
             self.errors.with_label_values(&[&self.pipeline, name, kind]);
         }
-        SinkMetrics {
+        SinkObserver {
+            health,
             pipeline: self.pipeline.clone(),
             target: String::from(name),
             tables,
@@ -95,9 +99,8 @@ impl Metrics {
     }
 }
 
-impl SinkMetrics {
-    /// The store holds a record of `table` that Postgres committed at this time (ms).
-    pub fn applied(&self, table: TableId, committed_at_ms: i64) {
+impl Observer for SinkObserver {
+    fn applied(&mut self, table: TableId, committed_at_ms: i64) {
         let now = now_ms();
         if let Some(table) = self.tables.get(&table) {
             table.latency.observe(age_seconds(now, committed_at_ms));
@@ -107,25 +110,21 @@ impl SinkMetrics {
         self.last_sync_seconds.set(seconds);
     }
 
-    /// So many mutations of a projection ended so.
-    pub fn ended(&self, projection: ProjectionId, ended: Ended, count: u64) {
+    fn ended(&mut self, projection: ProjectionId, ended: Ended, count: u64) {
         if let Some(counters) = self.mutations.get(&projection) {
             counters[ended as usize].inc_by(count);
         }
     }
 
-    /// A write has ended and took so long.
-    pub fn wrote(&self, took: Duration) {
+    fn wrote(&mut self, took: Duration) {
         self.write.observe(took.as_secs_f64());
     }
 
-    /// So many mutations were merged into others.
-    pub fn coalesced(&self, count: u64) {
+    fn coalesced(&mut self, count: u64) {
         self.coalesced.inc_by(count);
     }
 
-    /// An attempt failed, and so many mutations are tried again.
-    pub fn retried(&self, outage: &Outage, count: u64) {
+    fn retried(&mut self, outage: &Outage, count: u64) {
         let kind = outage.kind.as_str();
         self.retries
             .with_label_values(&[&self.target, kind])
@@ -135,26 +134,29 @@ impl SinkMetrics {
         }
     }
 
-    /// A record became a dead letter for this kind of reason.
-    pub fn dead_lettered(&self, kind: &str) {
+    fn dead_lettered(&mut self, kind: &str) {
         self.dead_letters
             .with_label_values(&[&self.target, kind])
             .inc();
         self.error(DEAD_LETTER);
     }
 
-    fn error(&self, kind: &str) {
-        self.errors
-            .with_label_values(&[&self.pipeline, &self.target, kind])
-            .inc();
+    fn outage(&mut self, outage: Option<&Outage>) {
+        self.health.writes(outage);
     }
 
-    /// The commit times (ms) of each table's oldest change that the store does not hold yet; a
-    /// table that is not there has caught up.
-    pub fn oldest(&self, oldest: &HashMap<TableId, i64>) {
+    fn oldest(&mut self, oldest: &HashMap<TableId, i64>) {
         for (id, table) in &self.tables {
             let oldest = oldest.get(id).copied().unwrap_or(CAUGHT_UP);
             table.oldest_ms.store(oldest, Ordering::Relaxed);
         }
+    }
+}
+
+impl SinkObserver {
+    fn error(&self, kind: &str) {
+        self.errors
+            .with_label_values(&[&self.pipeline, &self.target, kind])
+            .inc();
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Metrics;
@@ -10,8 +11,11 @@ use crate::config::{
     Cache, Config, Groups, OnPoison, OnTruncate, Projection, ProjectionKind, Protocol, Source,
     Table,
 };
+use crate::delivery::Observer as _;
 use crate::delivery::observer::Ended;
+use crate::pipeline::Observer as _;
 use crate::sink::{Outage, OutageKind};
+use crate::source::Partition;
 
 /// A cache of one table.
 fn config() -> Config {
@@ -52,6 +56,13 @@ fn config() -> Config {
     }
 }
 
+fn partition(number: i32) -> Partition {
+    Partition {
+        table: TableId(0),
+        number,
+    }
+}
+
 fn outage(kind: OutageKind) -> Outage {
     Outage {
         kind,
@@ -62,7 +73,7 @@ fn outage(kind: OutageKind) -> Outage {
 /// Metrics in which everything has happened once.
 fn busy() -> Metrics {
     let (metrics, config) = (Metrics::new("shop"), config());
-    let sink = metrics.sink(&config, "cache");
+    let mut sink = metrics.sink(&config, "cache", Arc::default());
     sink.applied(TableId(0), now_ms() - 2_000);
     sink.ended(ProjectionId(0), Ended::Written, 3);
     sink.ended(ProjectionId(0), Ended::Incomplete, 6);
@@ -74,15 +85,16 @@ fn busy() -> Metrics {
     sink.retried(&outage(OutageKind::Contention), 2);
     sink.dead_lettered("mapper_parsing_exception");
     sink.oldest(&HashMap::from([(TableId(0), now_ms() - 90_000)]));
-    let mut group = metrics.pipeline(&config, "shop");
-    group.assigned();
-    group.records(TableId(0), "change", 5);
-    group.records(TableId(0), "tombstone", 2);
+    let mut group = metrics.pipeline(&config, "shop", Arc::default());
+    group.rebalanced("assigned", &[]);
+    for outcome in ["change", "change", "tombstone"] {
+        group.record(partition(2), outcome);
+    }
     group.dead_lettered("not_json");
     group.held(1024, 1);
-    group.lag(TableId(0), 2, 17);
+    group.lag(partition(2), 17);
     group.commit_failed();
-    group.missing_before(TableId(0));
+    group.missing_before(partition(2));
     metrics.waits_for(["sink cache"]);
     metrics
 }
@@ -99,7 +111,7 @@ fn every_promised_metric_is_there_with_its_labels() {
         r#"sync_errors_total{kind="dead_letter",pipeline="shop",target="cache"} 1"#,
         r#"sync_errors_total{kind="commit_failed",pipeline="shop",target="kafka"} 1"#,
         r#"sync_errors_total{kind="blocked",pipeline="shop",target="cache"} 0"#,
-        r#"cdc_events_total{consumer_group="shop",outcome="change",table="users"} 5"#,
+        r#"cdc_events_total{consumer_group="shop",outcome="change",table="users"} 2"#,
         r#"cdc_mutations_total{outcome="written",projection="user-cache",target="cache"} 3"#,
         r#"cdc_mutations_total{outcome="incomplete",projection="user-cache",target="cache"} 6"#,
         r#"cdc_mutations_total{outcome="stale",projection="user-cache",target="cache"} 1"#,
@@ -147,7 +159,7 @@ fn lag_is_the_age_of_the_oldest_change_and_zero_when_caught_up() {
         value.unwrap().parse().unwrap()
     };
     let metrics = Metrics::new("shop");
-    let sink = metrics.sink(&config(), "cache");
+    let mut sink = metrics.sink(&config(), "cache", Arc::default());
     assert_eq!(lag(&metrics), 0.0);
     sink.oldest(&HashMap::from([(TableId(0), now_ms() - 90_000)]));
     assert!((90.0..100.0).contains(&lag(&metrics)));
@@ -160,10 +172,10 @@ fn lag_is_the_age_of_the_oldest_change_and_zero_when_caught_up() {
 #[test]
 fn the_lag_of_a_revoked_partition_disappears() {
     let metrics = Metrics::new("shop");
-    let mut group = metrics.pipeline(&config(), "shop");
-    group.lag(TableId(0), 0, 1);
-    group.lag(TableId(0), 1, 1);
-    group.left("revoked", [(TableId(0), 0), (TableId(0), 7)]);
+    let mut group = metrics.pipeline(&config(), "shop", Arc::default());
+    group.lag(partition(0), 1);
+    group.lag(partition(1), 1);
+    group.rebalanced("revoked", &[partition(0), partition(7)]);
     let text = metrics.render().unwrap();
     assert!(!text.contains(r#"partition="0""#) && text.contains(r#"partition="1""#));
 }

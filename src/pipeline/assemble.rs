@@ -16,7 +16,7 @@ use crate::delivery::dead_letter::DeadLetters;
 use crate::delivery::{self, Inlet, Projectors, Report, SinkTask};
 use crate::error::Fatal;
 use crate::http::Health;
-use crate::metrics::{Metrics, PipelineObserver, SinkObserver};
+use crate::metrics::Metrics;
 use crate::projector::Projector;
 use crate::projector::cache::CacheProjector;
 use crate::projector::document::DocumentProjector;
@@ -114,10 +114,11 @@ impl Process {
             dead_letters: parts.dead_letters.clone(),
             budget: self.config.budget,
             drain_timeout: self.config.drain_timeout,
-            observer: Box::new(PipelineObserver {
-                metrics: self.metrics.pipeline(&self.config, group),
-                health: self.health.group(group),
-            }),
+            observer: Box::new(self.metrics.pipeline(
+                &self.config,
+                group,
+                self.health.group(group),
+            )),
             first_commit: Some(first_commit),
             stop: self.stop.clone(),
         };
@@ -379,10 +380,11 @@ impl<'a> Parts<'a> {
             reader: self.reader.clone(),
             tables: Arc::clone(&self.tables),
             projections: Arc::clone(&self.projections),
-            observer: Box::new(SinkObserver {
-                metrics: self.process.metrics.sink(&self.process.config, name),
-                health: self.process.health.sink(name),
-            }),
+            observer: Box::new(self.process.metrics.sink(
+                &self.process.config,
+                name,
+                self.process.health.sink(name),
+            )),
             inbox,
             reports: self.report_to.clone(),
         };

@@ -41,9 +41,9 @@ impl Pipeline {
             let taken = intake.take(record, configured, &mut self.decoder, (route, now));
             match taken.map_err(refusal)? {
                 Taken::Seen => {}
-                Taken::Ignored(reason) => self.wiring.observer.records(partition, reason, 1),
+                Taken::Ignored(reason) => self.wiring.observer.record(partition, reason),
                 Taken::Change(change, acks, known_since) => {
-                    self.wiring.observer.records(partition, "change", 1);
+                    self.wiring.observer.record(partition, "change");
                     if self
                         .old_rows
                         .is_missing(&change, &self.wiring.tables[table])
@@ -84,7 +84,7 @@ impl Pipeline {
     ) -> Result<(), Fatal> {
         let index = usize::from(partition.table.0);
         let table = &self.wiring.tables[index];
-        self.wiring.observer.records(partition, "truncate", 1);
+        self.wiring.observer.record(partition, "truncate");
         match table.on_truncate {
             OnTruncate::Stop => return Err(truncate::stopped(table, partition.number, offset)),
             OnTruncate::Ignore => {
@@ -114,7 +114,7 @@ impl Pipeline {
 
     fn bury(&mut self, error: &DecodeError, offset: i64, ack: Ack) {
         let partition = ack.partition();
-        self.wiring.observer.records(partition, "undecodable", 1);
+        self.wiring.observer.record(partition, "undecodable");
         self.wiring.observer.dead_lettered(error.kind());
         let letter = DeadLetter {
             partition,

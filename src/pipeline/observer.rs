@@ -6,8 +6,8 @@ use crate::source::Partition;
 pub trait Observer: Send {
     /// The poll thread and the pipeline task both move.
     fn alive(&mut self) {}
-    /// So many records of a table ended so: `change`, a reason for ignoring, `truncate`, `undecodable`.
-    fn records(&mut self, _partition: Partition, _outcome: &'static str, _count: u64) {}
+    /// A record was one of these: `change`, a reason for ignoring, `truncate`, `undecodable`.
+    fn record(&mut self, _partition: Partition, _outcome: &'static str) {}
     /// A record became a dead letter because it cannot be decoded.
     fn dead_lettered(&mut self, _kind: &str) {}
     /// Bytes charged to the budget, and partitions paused.

@@ -83,7 +83,7 @@ impl Client {
     }
 }
 
-/// One open transaction. End it with [`Transaction::commit`] or [`Transaction::roll_back`].
+/// One open transaction. End it with [`Transaction::end`] or [`Transaction::roll_back`].
 pub(super) struct Transaction {
     txn: Txn,
 }
@@ -119,8 +119,18 @@ impl Transaction {
             .map_err(late)
     }
 
-    pub(super) async fn commit(self) -> Result<(), Failure> {
-        Ok(self.txn.commit().await?)
+    /// Commits what has worked, and rolls back what has not.
+    pub(super) async fn end<T>(self, worked: Result<T, Failure>) -> Result<T, Failure> {
+        match worked {
+            Ok(answer) => {
+                self.txn.commit().await?;
+                Ok(answer)
+            }
+            Err(failure) => {
+                self.roll_back().await;
+                Err(failure)
+            }
+        }
     }
 
     /// Ends the transaction without effect. After a failed statement the server has done so by

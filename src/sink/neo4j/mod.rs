@@ -201,17 +201,10 @@ impl Shared {
 
     async fn attempt(&self, opened: Opened) -> Result<Vec<Outcome>, Failure> {
         let mut opened = opened.renewed(&self.client, &self.many).await?;
-        match transaction::apply(&self.targets, &mut opened, &self.many).await {
-            Ok(applied) => {
-                opened.tx.commit().await?;
-                self.warn_of_incomplete(&applied.incomplete);
-                Ok(applied.outcomes)
-            }
-            Err(failure) => {
-                opened.tx.roll_back().await;
-                Err(failure)
-            }
-        }
+        let applied = transaction::apply(&self.targets, &mut opened, &self.many).await;
+        let applied = opened.tx.end(applied).await?;
+        self.warn_of_incomplete(&applied.incomplete);
+        Ok(applied.outcomes)
     }
 
     /// Says once for each table that rows stay without some value, because the change came without
@@ -259,13 +252,8 @@ impl Shared {
             derived::lock(&mut tx, locks.chain([""]).collect()).await?;
             marker::find(&mut tx, &names).await
         };
-        let found = match found.await {
-            Ok(found) => tx.commit().await.map(|()| found)?,
-            Err(failure) => {
-                tx.roll_back().await;
-                return Err(failure);
-            }
-        };
+        let found = found.await;
+        let found = tx.end(found).await?;
         // Who may not see the server's settings may write all the same.
         let mut tx = self.client.begin().await?;
         if let Err(failure) = warn_without_timeout(&mut tx).await {
@@ -284,13 +272,8 @@ impl Shared {
 
     async fn mark(&self, marker: &Marker) -> Result<(), Failure> {
         let mut tx = self.client.begin().await?;
-        match marker::write(&mut tx, marker).await {
-            Ok(()) => tx.commit().await,
-            Err(failure) => {
-                tx.roll_back().await;
-                Err(failure)
-            }
-        }
+        let written = marker::write(&mut tx, marker).await;
+        tx.end(written).await
     }
 }
 

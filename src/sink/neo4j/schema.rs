@@ -108,15 +108,9 @@ pub(super) async fn ensure(
 /// Schema commands each need a transaction of their own.
 async fn create_one(client: &Client, statement: &str) -> Result<(), Failure> {
     let mut tx = client.begin().await?;
-    let failure = match tx.run(statement, Vec::new()).await {
-        Ok(()) => match tx.commit().await {
-            Ok(()) => return Ok(()),
-            Err(failure) => failure,
-        },
-        Err(failure) => {
-            tx.roll_back().await;
-            failure
-        }
+    let created = tx.run(statement, Vec::new()).await;
+    let Err(failure) = tx.end(created).await else {
+        return Ok(());
     };
     let code = failure.code().unwrap_or_default();
     match code.rsplit('.').next() {

@@ -175,13 +175,8 @@ pub(super) async fn bury(tx: &mut Transaction, deleted: Vec<(String, i64)>) -> R
 /// Deletes a bounded number of tombstones that are old enough to be forgotten.
 pub(super) async fn purge(client: &Client) -> Result<(), Failure> {
     let mut tx = client.begin().await?;
-    match purge_in(&mut tx).await {
-        Ok(()) => tx.commit().await,
-        Err(failure) => {
-            tx.roll_back().await;
-            Err(failure)
-        }
-    }
+    let purged = purge_in(&mut tx).await;
+    tx.end(purged).await
 }
 
 async fn purge_in(tx: &mut Transaction) -> Result<(), Failure> {

@@ -134,6 +134,18 @@ impl Cli {
     }
 }
 
+/// Whether the configuration has these projections, which a flag names; the exit code otherwise.
+fn check_projections(config: &Config, flag: &str, names: &[String]) -> Result<(), ExitCode> {
+    let known = |name: &&String| config.projections.iter().any(|it| it.name == **name);
+    let Some(unknown) = names.iter().find(|name| !known(name)) else {
+        return Ok(());
+    };
+    complain(format_args!(
+        "error: {flag} {unknown}: the configuration has no such projection"
+    ));
+    Err(ExitCode::from(exit::USAGE))
+}
+
 /// Shows the mistakes of a configuration to a person.
 fn refuse(mistakes: &Mistakes) -> ExitCode {
     complain(mistakes);

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::output::complain;
-use super::{Global, refuse};
+use super::{Global, check_projections, refuse};
 use crate::config::Config;
 use crate::error::{Fatal, exit};
 use crate::http::{self, Health};
@@ -42,11 +42,8 @@ impl Run {
             Ok(config) => config,
             Err(mistakes) => return refuse(&mistakes),
         };
-        if let Some(unknown) = self.unknown(&config) {
-            complain(format_args!(
-                "error: --adopt {unknown}: the configuration has no such projection"
-            ));
-            return ExitCode::from(exit::USAGE);
+        if let Err(code) = check_projections(&config, "--adopt", &self.adopt) {
+            return code;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -63,11 +60,6 @@ impl Run {
                 ExitCode::from(exit::SOFTWARE)
             }
         }
-    }
-
-    fn unknown(&self, config: &Config) -> Option<&String> {
-        let known = |name: &&String| config.projections.iter().any(|it| it.name == **name);
-        self.adopt.iter().find(|name| !known(name))
     }
 
     async fn run(self, config: Arc<Config>) -> ExitCode {

@@ -14,8 +14,11 @@ use super::obituary::Obituaries;
 use crate::change::Version;
 use crate::config::{OnPoison, Source, Table};
 use crate::error::Fatal;
-use crate::source::reread::{Missing, Original, Reader};
+use crate::source::reread::{Original, Reader};
 use crate::source::{Partition, SourceError};
+
+/// Why a letter goes without its record.
+const TOO_LARGE: &str = "the record is larger than the dead-letter topic takes";
 
 /// The longest wait before a dead letter is sent again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -229,10 +232,12 @@ impl DeadLetters {
         letter: &DeadLetter,
         original: Original,
     ) -> Result<(), String> {
-        let without = original.without_payload(Missing::TooLarge);
-        let mut sent = grave.take(self.remains(letter, original)).await;
+        let missing = original.missing.map(|it| it.to_string());
+        let whole = self.remains(letter, original, missing.as_deref());
+        let mut sent = grave.take(whole).await;
         if sent == Err(Unburied::TooLarge) {
-            sent = grave.take(self.remains(letter, without)).await;
+            let without = self.remains(letter, Original::default(), Some(TOO_LARGE));
+            sent = grave.take(without).await;
         }
         sent.map_err(|unburied| match unburied {
             Unburied::TooLarge => "even without its payload it is too large".to_owned(),
@@ -240,7 +245,8 @@ impl DeadLetters {
         })
     }
 
-    fn remains(&self, letter: &DeadLetter, original: Original) -> Remains {
+    /// The letter with as much of the record as is there, and why the rest is missing.
+    fn remains(&self, letter: &DeadLetter, original: Original, missing: Option<&str>) -> Remains {
         let mut headers = original.headers;
         let mut named = |key: &str, value: &str| {
             headers.push((key.to_owned(), Some(value.as_bytes().to_vec())));
@@ -260,8 +266,8 @@ impl DeadLetters {
             named("distributary.projection", &target.projection);
             named("distributary.version", &target.version.to_string());
         }
-        if let Some(why) = original.missing {
-            named("distributary.payload.missing", &why.to_string());
+        if let Some(why) = missing {
+            named("distributary.payload.missing", why);
         }
         Remains {
             key: original.key,

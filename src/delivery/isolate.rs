@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Projectors;
 use super::attempt::{Attempted, admits, attempt};
 use crate::config::Table;
-use crate::envelope::{Decoded, Decoder, Input, KeyMoves};
+use crate::envelope::{Decoded, Decoder, KeyMoves};
 use crate::projector::{Mutation, Projector};
 use crate::sink::{Outcome, Rejection, Sink};
 use crate::source::reread::{Missing, Reader};
@@ -112,28 +112,17 @@ where
         match original.missing {
             None => {}
             Some(Missing::Compacted) => return Some(Ok(Vec::new())),
-            Some(why @ (Missing::Expired | Missing::TooLarge)) => {
+            Some(why @ Missing::Expired) => {
                 return Some(Err(Rejection {
                     kind: "expired".to_owned(),
                     reason: format!("{why}, so it cannot be applied by itself"),
                 }));
             }
         }
-        let old_key = original
-            .headers
-            .into_iter()
-            .find(|(name, _)| name == crate::envelope::OLD_KEY);
-        let input = Input {
-            key: original.key,
-            value: original.value,
-            offset: suspect.offset,
-            timestamp_ms: original.timestamp_ms,
-            old_key: old_key.and_then(|(_, value)| value),
-        };
         let decoded = Decoder::new(&self.tables).decode(
             suspect.partition.table,
             &mut KeyMoves::default(),
-            input,
+            original.into_input(suspect.offset),
         );
         let mut mutations = Vec::new();
         if let Ok(Decoded::Change(change)) = decoded {
@@ -212,7 +201,13 @@ mod tests {
 
     impl Originals for Without {
         fn read(&self, _: Partition, _: i64) -> BoxFuture<'_, Result<Original, String>> {
-            Box::pin(async { Ok(Original::default().without_payload(self.0)) })
+            let missing = Some(self.0);
+            Box::pin(async move {
+                Ok(Original {
+                    missing,
+                    ..Original::default()
+                })
+            })
         }
     }
 

@@ -81,7 +81,7 @@ impl Gate {
         if !refused.is_empty() {
             return Err(Fatal::Mismatch(refusal(&self.group, &refused)));
         }
-        self.look_for_dead_letters().await;
+        self.look_for_dead_letters();
         for (_, (name, store), marker) in &markers {
             patiently(name, || store.mark(marker)).await?;
         }
@@ -93,29 +93,23 @@ impl Gate {
 
     /// Says so if there is no dead-letter topic: a record that can never be applied would hold up its
     /// partition.
-    async fn look_for_dead_letters(&self) {
-        let OnPoison::DeadLetter { topic } = &self.config.on_poison else {
-            return;
-        };
-        let (source, group, name) = (
-            self.config.source.clone(),
-            self.group.clone(),
-            topic.clone(),
-        );
-        let asked = tokio::task::spawn_blocking(move || {
-            let admin = Admin::new(&source, &group).ok()?;
-            admin.partitions(&name).ok()
+    fn look_for_dead_letters(&self) {
+        let (config, group) = (Arc::clone(&self.config), self.group.clone());
+        // Nobody waits for it, and a broker that does not answer is waited for elsewhere.
+        tokio::task::spawn_blocking(move || {
+            let OnPoison::DeadLetter { topic } = &config.on_poison else {
+                return;
+            };
+            let admin = Admin::new(&config.source, &group).ok();
+            let partitions = admin.and_then(|it| it.partitions(topic).ok());
+            if partitions.is_some_and(|it| it.is_empty()) {
+                tracing::warn!(
+                    topic,
+                    "the dead-letter topic is not there, or may not be seen; make it, or the first \
+                     record that can never be applied holds up its partition"
+                );
+            }
         });
-        // A broker that does not answer is waited for elsewhere.
-        if let Ok(Some(partitions)) = asked.await
-            && partitions.is_empty()
-        {
-            tracing::warn!(
-                topic,
-                "the dead-letter topic is not there, or may not be seen; make it, or the first \
-                 record that can never be applied holds up its partition"
-            );
-        }
     }
 
     fn projection(&self, name: &str) -> Option<ProjectionId> {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -71,6 +71,31 @@ impl Unanswered {
     }
 }
 
+/// What a consumer's group has committed on these partitions of a topic, in their order.
+pub(super) fn commits<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+    timeout: Duration,
+) -> KafkaResult<Vec<Option<Commit>>> {
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut list = TopicPartitionList::new();
+    for &partition in partitions {
+        list.add_partition(topic, partition);
+    }
+    let committed = consumer.committed_offsets(list, timeout)?;
+    let commit = |&partition: &i32| {
+        let Some(element) = committed.find_partition(topic, partition) else {
+            return Ok(None);
+        };
+        element.error()?;
+        Ok(Commit::of(&element))
+    };
+    partitions.iter().map(commit).collect()
+}
+
 impl Admin {
     /// An administrator of `group`; connects to nothing yet.
     ///
@@ -131,24 +156,7 @@ impl Admin {
         topic: &str,
         partitions: &[i32],
     ) -> Result<Vec<Option<Commit>>, Unanswered> {
-        let mut list = TopicPartitionList::new();
-        for &partition in partitions {
-            list.add_partition(topic, partition);
-        }
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let committed = self.ask(|it| it.committed_offsets(list, TIMEOUT))?;
-        partitions
-            .iter()
-            .map(|&partition| {
-                let Some(element) = committed.find_partition(topic, partition) else {
-                    return Ok(None);
-                };
-                self.ask(|_| element.error())?;
-                Ok(Commit::of(&element))
-            })
-            .collect()
+        self.ask(|it| commits(it, topic, partitions, TIMEOUT))
     }
 
     /// The first offset of each partition whose record is not older than `timestamp_ms`; the end

@@ -80,7 +80,7 @@ pub fn spawn(
         paused: BTreeSet::new(),
         ends: HashMap::new(),
         brokers: Brokers::default(),
-        password: Password::of(source)?,
+        password: Password::of(source, &settings),
         unseen,
         asked: None,
         stop: None,

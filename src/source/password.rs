@@ -1,22 +1,19 @@
 //! Whether the password that librdkafka was given is still the one that is configured.
 
+use rdkafka::config::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::SourceError;
 use crate::config::{Secret, Source};
 
-/// Kafka's password, if there is one: where it is kept, and what it was at the start.
+/// Kafka's password, if there is one: where it is kept, and what a client was given.
 pub(super) struct Password(Option<(Secret, SecretString)>);
 
 impl Password {
-    /// # Errors
-    /// [`SourceError::Secret`] when it cannot be read.
-    pub(super) fn of(source: &Source) -> Result<Self, SourceError> {
+    /// The password in a client's settings.
+    pub(super) fn of(source: &Source, settings: &ClientConfig) -> Self {
         let secret = source.security.as_ref().and_then(|it| it.password.clone());
-        let read = secret.map(|it| it.read().map(|text| (it, text)));
-        let read = read.transpose();
-        read.map(Self)
-            .map_err(|error| SourceError::Secret(error.to_string()))
+        let given = settings.get("sasl.password").map(SecretString::from);
+        Self(secret.zip(given))
     }
 
     /// Whether there is another one by now. One that cannot be read just now is none.

@@ -14,6 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::admin::commits;
 use super::compaction::Removed;
 use super::context::{Context, assign};
 use super::policy::Policies;
@@ -170,11 +171,12 @@ impl Group {
                     RDKafkaErrorCode::UnknownPartition,
                 ));
             }
-            let mut commits = self.commits(topic, partitions)?;
-            let notes = commits.values().filter_map(|it| it.note.clone());
+            let numbers: Vec<i32> = (0..partitions).collect();
+            let commits = commits(&self.consumer, topic, &numbers, ASK_TIMEOUT)?;
+            let there = || commits.iter().flatten();
             let of_topic = Commits {
-                are_there: !commits.is_empty(),
-                notes: notes.collect(),
+                are_there: there().next().is_some(),
+                notes: there().filter_map(|it| it.note.clone()).collect(),
                 were_seen: self.committed.contains(&table),
             };
             of_topics.insert(table, of_topic);
@@ -187,23 +189,12 @@ impl Group {
                     high,
                     partitions,
                 };
-                found.push((partition, commits.remove(&partition.number), facts));
+                let commit = usize::try_from(partition.number).ok();
+                let commit = commit.and_then(|it| commits.get(it)?.clone());
+                found.push((partition, commit, facts));
             }
         }
         Ok((found, of_topics))
-    }
-
-    /// What the group has committed on each partition of a topic.
-    fn commits(&self, topic: &str, partitions: i32) -> KafkaResult<HashMap<i32, Commit>> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(topic, 0, partitions - 1);
-        let committed = self.consumer.committed_offsets(list, ASK_TIMEOUT)?;
-        let mut commits = HashMap::new();
-        for element in committed.elements() {
-            element.error()?;
-            commits.extend(Commit::of(&element).map(|it| (element.partition(), it)));
-        }
-        Ok(commits)
     }
 
     /// The brokers have taken or told commits of these.

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{Partition, SourceError, settings};
 use crate::config::{Source, Table};
+use crate::envelope::{Input, OLD_KEY};
 
 /// How long one read may take before the caller tries again.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,19 +47,20 @@ pub enum Missing {
     /// Compaction has removed it: a later record of its key is there.
     #[error("the record was removed by compaction")]
     Compacted,
-    /// Somebody takes no record of its size.
-    #[error("the record is larger than the dead-letter topic takes")]
-    TooLarge,
 }
 
 impl Original {
-    /// The same without key and value, saying why.
+    /// What decoding takes of the record at `offset`.
     #[must_use]
-    pub fn without_payload(&self, why: Missing) -> Self {
-        Self {
+    pub fn into_input(self, offset: i64) -> Input {
+        let mut headers = self.headers.into_iter();
+        let old_key = headers.find(|(name, _)| name == OLD_KEY);
+        Input {
+            key: self.key,
+            value: self.value,
+            offset,
             timestamp_ms: self.timestamp_ms,
-            missing: Some(why),
-            ..Self::default()
+            old_key: old_key.and_then(|(_, value)| value),
         }
     }
 }
@@ -197,7 +199,10 @@ fn read(
 }
 
 fn missing(why: Missing) -> Original {
-    Original::default().without_payload(why)
+    Original {
+        missing: Some(why),
+        ..Original::default()
+    }
 }
 
 fn original(message: &BorrowedMessage<'_>) -> Original {

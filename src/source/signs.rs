@@ -10,6 +10,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::complaints::Complaints;
 use super::kafka::Poller;
 use super::{NextOffset, Partition, SourceError, SourceEvent};
 use crate::clock::now_ms;
@@ -48,7 +49,7 @@ pub(super) struct Brokers {
 
 impl Brokers {
     /// Looks for one that answers; whether there has been none for some time.
-    fn are_silent(&mut self, statistics: &Statistics, complaint: Option<&str>) -> bool {
+    fn are_silent(&mut self, statistics: &Statistics, complaints: &Complaints) -> bool {
         let answers = statistics
             .brokers
             .values()
@@ -69,7 +70,7 @@ impl Brokers {
                 .collect();
             tracing::warn!(
                 ?brokers,
-                complaint,
+                complaint = complaints.last(),
                 "no Kafka broker answers; waiting for one"
             );
         }
@@ -110,13 +111,7 @@ impl Poller {
             )),
             KafkaError::PartitionEOF(_) => Ok(()),
             // Of one broker, while others may let us in still.
-            KafkaError::MessageConsumption(RDKafkaErrorCode::Authentication) => {
-                if self.password.has_changed() {
-                    return Err(SourceError::Rotated);
-                }
-                self.tell_refused();
-                Ok(())
-            }
+            KafkaError::MessageConsumption(RDKafkaErrorCode::Authentication) => self.refused(),
             KafkaError::MessageConsumption(
                 code @ (RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::GroupAuthorizationFailed
@@ -156,12 +151,9 @@ impl Poller {
     }
 
     pub(super) fn read_statistics(&mut self, statistics: &Statistics) -> Result<(), SourceError> {
-        let complaint = self.group.consumer.context().complaints.last();
-        if self.brokers.are_silent(statistics, complaint.as_deref()) {
-            if self.password.has_changed() {
-                return Err(SourceError::Rotated);
-            }
-            self.tell_refused();
+        let complaints = &self.group.consumer.context().complaints;
+        if self.brokers.are_silent(statistics, complaints) {
+            self.refused()?;
         }
         let mut marks = Vec::with_capacity(self.owned.len());
         let mut at_rest = None;
@@ -206,10 +198,16 @@ impl Poller {
         Ok(())
     }
 
-    fn tell_refused(&self) {
+    /// A broker does not let us in, or none answers: says why, or stops where there is another
+    /// password to be read.
+    fn refused(&self) -> Result<(), SourceError> {
+        if self.password.has_changed() {
+            return Err(SourceError::Rotated);
+        }
         let complaint = self.group.consumer.context().complaints.last();
         let why = complaint.unwrap_or_else(|| "no Kafka broker answers".to_owned());
         self.tell(SourceEvent::Refused(why));
+        Ok(())
     }
 
     /// Called after a poll that found nothing: whatever librdkafka had fetched when it reported an

@@ -1,6 +1,7 @@
 //! Topics that are not the ones the group has committed on (D3).
 
 use crate::support::feed::{Feed, change, row};
+use crate::support::program::Program;
 use crate::support::until;
 
 /// A feed whose group has committed `count` rows and has stopped.
@@ -146,13 +147,19 @@ async fn a_topic_that_was_given_partitions_is_refused() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_given_partitions_while_it_is_read_is_refused() {
+/// A program that runs, has committed a row, and soon notices what becomes of its topic.
+async fn alert() -> (Feed, Program) {
     let mut feed = Feed::new(1).await;
     feed.configure("alert.yaml", ALERT);
     feed.insert(1).await;
-    let mut program = feed.run(&[]);
+    let program = feed.run(&[]);
     feed.until_committed().await;
+    (feed, program)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_given_partitions_while_it_is_read_is_refused() {
+    let (feed, mut program) = alert().await;
     feed.kafka.grow(&feed.topic(), 2).await;
     program
         .refuses(65, &["had 1 partitions", "has 2 now"])
@@ -162,11 +169,7 @@ async fn a_topic_that_is_given_partitions_while_it_is_read_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_is_gone_for_a_while_and_made_again_is_refused() {
-    let mut feed = Feed::new(1).await;
-    feed.configure("alert.yaml", ALERT);
-    feed.insert(1).await;
-    let mut program = feed.run(&[]);
-    feed.until_committed().await;
+    let (mut feed, mut program) = alert().await;
     let topic = feed.topic();
     feed.kafka.delete(&topic).await;
     program.waits_for(&format!("topic {topic}")).await;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::change::TableId;
+use super::meaning::object;
+use crate::change::{TableId, Value};
 use crate::config::{Config, Table};
-use crate::envelope::{Input, OLD_KEY};
+use crate::envelope::Input;
 use crate::error::exit;
 use crate::source::Partition;
 use crate::source::reread::Reader;
@@ -108,13 +109,14 @@ fn table_of<'c>(config: &'c Config, names: &Names) -> Result<(TableId, &'c Table
 
 /// The record key that Debezium would have written.
 fn key(table: &Table, row: &Columns<'_>) -> Result<Vec<u8>, String> {
-    let mut columns = Vec::new();
-    for column in &table.key {
-        let value = row.get(column);
-        let value = value.ok_or_else(|| format!("the row has no column {column}"))?;
-        columns.push(format!("{}{value}", crate::change::label(column)));
+    let value = |column: &str| row.get(column).map(|it| Value::Json(it.get()));
+    let missing = table.key.iter().find(|it| value(it).is_none());
+    if let Some(column) = missing {
+        return Err(format!("the row has no column {column}"));
     }
-    Ok(format!("{{{}}}", columns.join(",")).into_bytes())
+    let columns = table.key.iter().map(String::as_str);
+    let columns = columns.filter_map(|it| Some((it, value(it)?)));
+    Ok(object(columns).into_bytes())
 }
 
 /// The record at a partition and offset of a topic.
@@ -139,14 +141,5 @@ pub(super) fn of_kafka(
     if let Some(why) = original.missing {
         return Err(Unread::Missing(number, offset, why.to_string()));
     }
-    let mut headers = original.headers.into_iter();
-    let old_key = headers.find(|(name, _)| name == OLD_KEY);
-    let input = Input {
-        key: original.key,
-        value: original.value,
-        offset,
-        timestamp_ms: original.timestamp_ms,
-        old_key: old_key.and_then(|(_, value)| value),
-    };
-    Ok((table, input))
+    Ok((table, original.into_input(offset)))
 }

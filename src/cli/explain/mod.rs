@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::output::{complain, print};
-use super::{Global, refuse};
+use super::{Global, check_projections, refuse};
 use crate::change::{Change, Op, ProjectionId, TableId};
 use crate::config::{Config, OnTruncate};
 use crate::envelope::{Decoded, Decoder, Ignored, Input, KeyMoves};
@@ -68,11 +68,8 @@ impl Explain {
             Ok(config) => config,
             Err(mistakes) => return refuse(&mistakes),
         };
-        if let Some(unknown) = self.unknown(&config) {
-            complain(format_args!(
-                "error: --projection {unknown}: the configuration has no such projection"
-            ));
-            return ExitCode::from(exit::USAGE);
+        if let Err(code) = check_projections(&config, "--projection", &self.projection) {
+            return code;
         }
         let read = match (&self.topic, &self.event) {
             (Some(topic), _) => {
@@ -88,11 +85,6 @@ impl Explain {
                 ExitCode::from(unread.exit_code())
             }
         }
-    }
-
-    fn unknown(&self, config: &Config) -> Option<&String> {
-        let known = |name: &&String| config.projections.iter().any(|it| it.name == **name);
-        self.projection.iter().find(|name| !known(name))
     }
 
     fn answer(&self, config: &Config, table: TableId, input: Input) -> ExitCode {

@@ -1,5 +1,5 @@
 //! One write of a batch to a store: halves what the store refuses as a whole until the culprit
-//! stands alone, and sends nothing once the fence has closed.
+//! stands alone or the store can take it, and sends nothing once the fence has closed.
 
 use std::ops::Range;
 
@@ -8,6 +8,15 @@ use crate::source::{Fence, Generation, Partition};
 
 /// The owners a mutation needs: a write is sent only while all that it stands for is ours.
 pub type Owners = Vec<(Partition, Generation)>;
+
+/// What came of a batch, and what was learnt of the store.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What came of it.
+    pub attempted: Attempted,
+    /// How many mutations were more than the store takes at once, if any were.
+    pub too_much: Option<usize>,
+}
 
 /// What came of a batch.
 #[derive(Debug)]
@@ -25,12 +34,50 @@ pub async fn attempt<S: Sink>(
     sink: &S,
     mutations: &[S::Mutation],
     admits: impl Fn() -> bool + Send + Sync,
+) -> Attempt {
+    let mut sizes = Sizes::default();
+    let attempted = in_parts(sink, mutations, admits, &mut sizes).await;
+    Attempt {
+        attempted,
+        too_much: sizes.too_much(),
+    }
+}
+
+/// The sizes of a batch's parts.
+#[derive(Default)]
+struct Sizes {
+    /// Those that were more than the store takes at once.
+    refused: Vec<usize>,
+    /// The largest that was taken.
+    taken: usize,
+}
+
+impl Sizes {
+    /// A part that was refused although another as large was taken has one mutation that is too
+    /// large by itself, which says nothing of other parts.
+    fn too_much(&self) -> Option<usize> {
+        let refused = self.refused.iter().copied();
+        refused.filter(|&it| it > self.taken).min()
+    }
+}
+
+async fn in_parts<S: Sink>(
+    sink: &S,
+    mutations: &[S::Mutation],
+    admits: impl Fn() -> bool + Send + Sync,
+    sizes: &mut Sizes,
 ) -> Attempted {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; mutations.len()];
     // Ranges still to be written; the last one is next, so the order of the batch is kept.
     let mut ranges: Vec<Range<usize>> = std::iter::once(0..mutations.len()).collect();
     while let Some(range) = ranges.pop() {
-        match sink.write_if(&mutations[range.clone()], &admits).await {
+        let written = sink.write_if(&mutations[range.clone()], &admits).await;
+        match &written {
+            Ok(Some(_)) => sizes.taken = sizes.taken.max(range.len()),
+            Err(SinkError::TooMuch(_)) if range.len() > 1 => sizes.refused.push(range.len()),
+            _ => {}
+        }
+        match written {
             Ok(None) => return Attempted::Replaced(outcomes),
             Ok(Some(written)) if written.len() == range.len() => {
                 for (place, outcome) in outcomes[range].iter_mut().zip(written) {
@@ -48,10 +95,12 @@ pub async fn attempt<S: Sink>(
                     outcomes[rest].fill(Some(Outcome::Failed(outage.clone())));
                 }
             }
-            Err(SinkError::Refused(rejection)) if range.len() == 1 => {
+            Err(SinkError::Refused(rejection) | SinkError::TooMuch(rejection))
+                if range.len() == 1 =>
+            {
                 outcomes[range.start] = Some(Outcome::Rejected(rejection));
             }
-            Err(SinkError::Refused(_)) => {
+            Err(SinkError::Refused(_) | SinkError::TooMuch(_)) => {
                 let middle = range.start + range.len() / 2;
                 ranges.push(middle..range.end);
                 ranges.push(range.start..middle);
@@ -81,4 +130,23 @@ pub fn admits(fence: &Fence, owners: &[(Partition, Generation)]) -> bool {
     owners
         .iter()
         .all(|&(partition, generation)| fence.admits(partition, generation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sizes;
+
+    #[test]
+    fn one_mutation_that_is_too_large_by_itself_makes_no_smaller_batches() {
+        let sizes = |refused: &[usize], taken| Sizes {
+            refused: refused.to_vec(),
+            taken,
+        };
+        assert_eq!(sizes(&[5000, 2500, 1250], 625).too_much(), Some(1250));
+        assert_eq!(
+            sizes(&[5000, 2500, 1250, 625, 2], 2500).too_much(),
+            Some(5000)
+        );
+        assert_eq!(sizes(&[], 5000).too_much(), None);
+    }
 }

@@ -77,7 +77,8 @@ where
                     Err(rejection) => return Ok(Verdict::Guilty(rejection)),
                 };
                 let owners = [(suspect.partition, suspect.generation)];
-                match attempt(&*self.sink, &mutations, || admits(&self.fence, &owners)).await {
+                let admits = || admits(&self.fence, &owners);
+                match attempt(&*self.sink, &mutations, admits).await.attempted {
                     Attempted::Fatal(reason) => return Err(reason),
                     Attempted::Replaced(_) => {}
                     Attempted::Outcomes(outcomes) => {

@@ -62,10 +62,12 @@ pub(super) async fn sweep<S: Sink>(
         let deletes = match page {
             Ok(deletes) => deletes,
             Err(SinkError::Outage(outage)) => return (deleted, Swept::Away(outage)),
-            Err(SinkError::Refused(rejection)) => return (deleted, refused(&rejection)),
+            Err(SinkError::Refused(rejection) | SinkError::TooMuch(rejection)) => {
+                return (deleted, refused(&rejection));
+            }
             Err(SinkError::Fatal(reason)) => return (deleted, Swept::Fatal(reason)),
         };
-        match attempt(sink, &deletes, &admits).await {
+        match attempt(sink, &deletes, &admits).await.attempted {
             Attempted::Outcomes(outcomes) => {
                 let written = outcomes.iter().filter(|it| **it == Outcome::Written);
                 deleted += written.count() as u64;

@@ -136,7 +136,9 @@ impl Process {
                         Ok(()) => health.answers(None),
                         Err(SinkError::Outage(outage)) => health.answers(Some(&outage)),
                         // Said where it stops the process.
-                        Err(SinkError::Refused(_) | SinkError::Fatal(_)) => {}
+                        Err(
+                            SinkError::Refused(_) | SinkError::TooMuch(_) | SinkError::Fatal(_),
+                        ) => {}
                     }
                     tokio::time::sleep(PING).await;
                 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::stream::{self, Stream};
 use tokio::sync::{Semaphore, watch};
 
-use super::{Found, Marker, Outage, OutageKind, Outcome, Rejection, Sink, SinkError};
+use super::{Found, Marker, Outage, Outcome, Rejection, Sink, SinkError};
 use crate::change::{ProjectionId, Version};
 use crate::projector::Mutation;
 
@@ -77,7 +77,7 @@ pub struct Memory<M: Mutation> {
     shared: Arc<Shared<M::Key>>,
     delete: Option<Delete<M>>,
     again_after: Option<Duration>,
-    most: usize,
+    most: Option<(usize, SinkError)>,
 }
 
 /// Makes the delete of a target at a version.
@@ -108,7 +108,7 @@ impl<M: Mutation> Clone for Memory<M> {
             shared: Arc::clone(&self.shared),
             delete: self.delete,
             again_after: self.again_after,
-            most: self.most,
+            most: self.most.clone(),
         }
     }
 }
@@ -137,7 +137,7 @@ impl<M: Mutation> Memory<M> {
             }),
             delete: None,
             again_after: None,
-            most: usize::MAX,
+            most: None,
         }
     }
 
@@ -159,9 +159,10 @@ impl<M: Mutation> Memory<M> {
         }
     }
 
-    /// A store that does not take more than so many mutations together within any time-out.
+    /// A store that answers this to more than so many mutations together.
     #[must_use]
-    pub fn with_most(self, most: usize) -> Self {
+    pub fn with_most(self, most: usize, to_more: SinkError) -> Self {
+        let most = Some((most, to_more));
         Self { most, ..self }
     }
 
@@ -196,6 +197,12 @@ impl<M: Mutation> Memory<M> {
     #[must_use]
     pub fn markers(&self) -> Vec<Found> {
         self.state().found.clone()
+    }
+
+    /// How many attempts have begun.
+    #[must_use]
+    pub fn attempts(&self) -> usize {
+        *self.shared.started.borrow()
     }
 
     /// Waits until so many attempts have begun.
@@ -234,11 +241,10 @@ impl<M: Mutation> Memory<M> {
 
     async fn attempt(&self, batch: &[M]) -> Result<Vec<Outcome>, SinkError> {
         self.up()?;
-        if batch.len() > self.most {
-            return Err(SinkError::Outage(Outage {
-                kind: OutageKind::Unreachable,
-                reason: "no answer in time".to_owned(),
-            }));
+        if let Some((most, to_more)) = &self.most
+            && batch.len() > *most
+        {
+            return Err(to_more.clone());
         }
         let fault = self.state().script.pop_front();
         match fault.unwrap_or(Fault::Pass) {

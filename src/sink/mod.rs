@@ -192,10 +192,14 @@ pub enum SinkError {
     /// The store cannot take it now: hold, back off, try again, for ever.
     #[error("{}: {}", .0.kind.as_str(), .0.reason)]
     Outage(Outage),
-    /// The store refused the batch as a whole for good (too large, or an error that it does not
-    /// pin to an item): it is halved until the culprit stands alone.
+    /// The store refused the batch as a whole for good, with an error that it does not pin to an
+    /// item: it is halved until the culprit stands alone.
     #[error("{}: {}", .0.kind, .0.reason)]
     Refused(Rejection),
+    /// The batch is more than the store takes at once (too large, or too slow): it is halved, and
+    /// the next ones are smaller.
+    #[error("{}: {}", .0.kind, .0.reason)]
+    TooMuch(Rejection),
     /// The process must stop: going on would break a promise. The text says what to do.
     #[error("{0}")]
     Fatal(String),

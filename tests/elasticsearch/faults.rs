@@ -75,7 +75,7 @@ async fn outage(answer: String) -> OutageKind {
 #[tokio::test]
 async fn a_request_that_is_too_large_is_refused_as_a_whole() {
     let answer = answer("413 Payload Too Large", "");
-    let Err(SinkError::Refused(rejection)) = write(answer).await else {
+    let Err(SinkError::TooMuch(rejection)) = write(answer).await else {
         panic!("not refused");
     };
     assert_eq!(rejection.kind, "request_too_large");

@@ -63,7 +63,7 @@ async fn what_is_too_much_for_the_server_s_memory_is_refused_together_and_held_a
         coalesced(world.project(&users.collect::<Vec<_>>()))
     };
     let too_much = users(1, &"x".repeat(100 << 10));
-    let Err(SinkError::Refused(rejection)) = sink.write(&too_much).await else {
+    let Err(SinkError::TooMuch(rejection)) = sink.write(&too_much).await else {
         panic!("40 MiB were taken");
     };
     assert_eq!(

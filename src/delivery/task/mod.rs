@@ -92,6 +92,8 @@ struct Write {
     took: Duration,
     /// Whether it wrote what was written before; see D7.
     second: bool,
+    /// See [`Attempt::too_much`](super::attempt::Attempt::too_much).
+    too_much: Option<usize>,
 }
 
 impl Write {

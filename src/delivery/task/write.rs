@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Ending, Projections, SinkTask, TICK, Write};
 use crate::change::ProjectionId;
-use crate::delivery::attempt::{Attempted, Owners, admits, attempt};
+use crate::delivery::attempt::{Attempt, Attempted, Owners, admits, attempt};
 use crate::delivery::buffer::Waiting;
 use crate::delivery::observer::Ended;
 use crate::delivery::receipts::ReceiptId;
@@ -73,11 +73,15 @@ where
                 .unzip();
             reach_in("before-write", &name);
             let begun = Instant::now();
-            let attempted = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
+            let Attempt {
+                attempted,
+                too_much,
+            } = attempt(&*sink, &mutations, || admits(&fence, &owners)).await;
             let write = Write {
                 begun,
                 took: begun.elapsed(),
                 second,
+                too_much,
             };
             reach_in("after-write", &name);
             Ending::Written {
@@ -182,7 +186,12 @@ where
         outcomes: impl Iterator<Item = Option<Outcome>>,
         write: Write,
     ) {
-        let Write { begun, second, .. } = write;
+        let Write {
+            begun,
+            second,
+            too_much,
+            ..
+        } = write;
         let now = Instant::now();
         let mut retried: Vec<(Outage, u64)> = Vec::new();
         let mut again = Vec::new();
@@ -222,20 +231,32 @@ where
         if !again.is_empty() {
             self.second.put_first(now + TICK / 10, again);
         }
-        // Neither a lost race nor a blocked index says anything of how much the store can take.
-        let was_too_much = retried
-            .iter()
-            .any(|(it, _)| matches!(it.kind, OutageKind::Unreachable | OutageKind::Overloaded));
-        if took > 0 {
-            self.bounds.took(took);
-        } else if was_too_much {
-            self.bounds.failed(failed);
-        }
+        self.resize((took, failed), too_much, &retried);
         for (outage, count) in retried {
             self.wiring.observer.retried(&outage, count);
         }
         for projection in taken {
             self.took_some(projection, begun);
+        }
+    }
+
+    /// How large the next batches are, after one of which the store took so many, and failed so
+    /// many with these outages.
+    fn resize(
+        &mut self,
+        (took, failed): (usize, usize),
+        too_much: Option<usize>,
+        outages: &[(Outage, u64)],
+    ) {
+        // Neither a lost race nor a blocked index says anything of how much the store can take.
+        let was_too_much = outages
+            .iter()
+            .any(|(it, _)| matches!(it.kind, OutageKind::Unreachable | OutageKind::Overloaded));
+        match too_much {
+            Some(items) => self.bounds.failed(items),
+            None if took > 0 => self.bounds.took(took),
+            None if was_too_much => self.bounds.failed(failed),
+            None => {}
         }
     }
 

@@ -108,11 +108,15 @@ impl Elasticsearch {
             let (chunk, rest) = items.split_at(limit.min(items.len()));
             match self.write_chunk(batch, chunk, outcomes).await {
                 Ok(()) => items = rest,
-                Err(SinkError::Refused(rejection)) if chunk.len() == 1 => {
+                Err(SinkError::Refused(rejection) | SinkError::TooMuch(rejection))
+                    if chunk.len() == 1 =>
+                {
                     outcomes[chunk[0]] = Some(Outcome::Rejected(rejection));
                     items = rest;
                 }
-                Err(SinkError::Refused(_)) => self.chunk.store(chunk.len() / 2, Ordering::Relaxed),
+                Err(SinkError::Refused(_) | SinkError::TooMuch(_)) => {
+                    self.chunk.store(chunk.len() / 2, Ordering::Relaxed);
+                }
                 Err(SinkError::Outage(outage)) => {
                     for item in items {
                         outcomes[*item].get_or_insert(Outcome::Failed(outage.clone()));
@@ -193,7 +197,7 @@ impl Elasticsearch {
         };
         let reply = self.client.send_within(request, limit).await?;
         reply.ok_or_else(|| {
-            SinkError::Refused(Rejection {
+            SinkError::TooMuch(Rejection {
                 kind: "read_too_large".to_owned(),
                 reason: "the documents to be completed are too large together".to_owned(),
             })

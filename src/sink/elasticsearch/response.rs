@@ -154,8 +154,8 @@ pub(super) fn failure(status: u16, body: &[u8]) -> SinkError {
         None => format!("status {status} without an explanation of Elasticsearch's"),
     };
     let kind = match (status, &error) {
-        (413, _) => return refused("request_too_large", reason()),
-        (400, Some(error)) => return refused(&error.kind, reason()),
+        (413, _) => return SinkError::TooMuch(rejection("request_too_large", reason())),
+        (400, Some(error)) => return SinkError::Refused(rejection(&error.kind, reason())),
         (403, Some(error)) if error.kind == "cluster_block_exception" => OutageKind::Blocked,
         (401 | 403, _) => OutageKind::Refused,
         (429 | 500 | 503, _) => OutageKind::Overloaded,
@@ -199,11 +199,11 @@ pub(super) fn outage(kind: OutageKind, reason: impl Into<String>) -> Outage {
     Outage { kind, reason }
 }
 
-fn refused(kind: &str, reason: String) -> SinkError {
-    SinkError::Refused(Rejection {
+fn rejection(kind: &str, reason: String) -> Rejection {
+    Rejection {
         kind: kind.to_owned(),
         reason,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -280,7 +280,7 @@ mod tests {
     fn whole_requests_are_split_held_or_refused() {
         let explained = br#"{"error":{"type":"x","reason":"y"},"status":400}"#;
         let blocked = br#"{"error":{"type":"cluster_block_exception","reason":"y"}}"#;
-        assert!(matches!(failure(413, b""), SinkError::Refused(_)));
+        assert!(matches!(failure(413, b""), SinkError::TooMuch(_)));
         assert!(matches!(failure(400, explained), SinkError::Refused(_)));
         let outages: [(u16, &[u8], _); 9] = [
             (400, b"<html>", OutageKind::Unreachable),

@@ -66,7 +66,7 @@ impl Failure {
                 error @ (neo4rs::Error::StringTooLong
                 | neo4rs::Error::MapTooBig
                 | neo4rs::Error::ListTooLong),
-            ) => refused("too_large", &error.to_string()),
+            ) => SinkError::TooMuch(rejection("too_large", &error.to_string())),
             Self::Driver(error) => outage(OutageKind::Unreachable, error),
         }
     }
@@ -108,7 +108,7 @@ fn of_server(code: &str, items: usize) -> SinkError {
         // The one database error that a row causes: a key above the 8 kB that an index can hold.
         // Disc and memory faults have other codes, and are no reason to give up a row.
         ("DatabaseError", "Statement", "ExecutionFailed") | ("ClientError", _, _) => {
-            refused(code, "the server refused the statement")
+            SinkError::Refused(rejection(code, "the server refused the statement"))
         }
         _ => outage(OutageKind::Overloaded, code),
     }
@@ -117,7 +117,7 @@ fn of_server(code: &str, items: usize) -> SinkError {
 /// More than the server can do at once: halved as long as there is something to halve.
 fn too_much(code: &str, items: usize) -> SinkError {
     if items > 1 {
-        refused(code, "the transaction was too large or too slow")
+        SinkError::TooMuch(rejection(code, "the transaction was too large or too slow"))
     } else {
         outage(OutageKind::Overloaded, code)
     }
@@ -130,11 +130,11 @@ fn outage(kind: OutageKind, reason: impl ToString) -> SinkError {
     })
 }
 
-fn refused(kind: &str, reason: &str) -> SinkError {
-    SinkError::Refused(Rejection {
+fn rejection(kind: &str, reason: &str) -> Rejection {
+    Rejection {
         kind: kind.to_owned(),
         reason: reason.to_owned(),
-    })
+    }
 }
 
 /// Counts refusals by a constraint, so that a row which never fits (a constraint of the user's own)
@@ -195,7 +195,10 @@ impl Patience {
 
 /// What a batch that never passes a constraint is answered.
 pub(super) fn unfit() -> SinkError {
-    refused(CONSTRAINT, "a constraint of the database refuses the row")
+    SinkError::Refused(rejection(
+        CONSTRAINT,
+        "a constraint of the database refuses the row",
+    ))
 }
 
 #[cfg(test)]
@@ -205,7 +208,7 @@ mod tests {
     fn kind(code: &str, items: usize) -> Option<OutageKind> {
         match of_server(code, items) {
             SinkError::Outage(outage) => Some(outage.kind),
-            SinkError::Refused(_) => None,
+            SinkError::Refused(_) | SinkError::TooMuch(_) => None,
             SinkError::Fatal(reason) => panic!("{reason}"),
         }
     }

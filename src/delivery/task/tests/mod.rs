@@ -160,6 +160,15 @@ impl Bench {
         self.deliver(partition, offset, id, ack);
     }
 
+    /// Changes of these rows, handed over together.
+    fn batch<'a>(&mut self, first: i64, ids: impl IntoIterator<Item = &'a str>) {
+        for (offset, id) in (first..).zip(ids) {
+            let ack = self.track(OTHER, offset);
+            self.take(OTHER, offset, id, ack);
+        }
+        self.inlet.hand_over();
+    }
+
     fn deliver(&mut self, partition: Partition, offset: i64, id: &str, ack: Ack) {
         self.take(partition, offset, id, ack);
         self.inlet.hand_over();
@@ -305,13 +314,26 @@ async fn a_drain_hurries_the_second_writes_of_its_partitions_and_no_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_the_store_cannot_take_in_time_is_made_smaller() {
-    let mut bench = Bench::of(Memory::new(&[]).with_most(1));
-    for (offset, id) in (0..).zip(["1", "2", "3"]) {
-        let ack = bench.track(OTHER, offset);
-        bench.take(OTHER, offset, id, ack);
-    }
-    bench.inlet.hand_over();
+    let no_answer = SinkError::Outage(outage());
+    let mut bench = Bench::of(Memory::new(&[]).with_most(1, no_answer));
+    bench.batch(0, ["1", "2", "3"]);
     bench.until_done(OTHER, 3).await;
+}
+
+#[tokio::test]
+async fn a_store_that_takes_less_at_once_is_not_sent_too_much_each_time() {
+    let too_much = SinkError::TooMuch(Rejection {
+        kind: "scripted".to_owned(),
+        reason: "scripted".to_owned(),
+    });
+    let mut bench = Bench::of(Memory::new(&[]).with_most(1, too_much));
+    bench.batch(0, ["1", "2", "3"]);
+    bench.until_done(OTHER, 3).await;
+    let (refused, taken) = (2, 3);
+    assert_eq!(bench.store.attempts(), refused + taken);
+    bench.batch(3, ["1", "2", "3"]);
+    bench.until_done(OTHER, 6).await;
+    assert_eq!(bench.store.attempts(), refused + 2 * taken);
 }
 
 #[tokio::test]

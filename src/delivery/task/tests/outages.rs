@@ -53,11 +53,7 @@ async fn a_store_that_takes_some_of_a_batch_and_fails_others_is_in_an_outage() {
     bench
         .store
         .script([Fault::First(outage()), Fault::Hold(gate.clone())]);
-    for (offset, id) in (0..).zip(["1", "2"]) {
-        let ack = bench.track(OTHER, offset);
-        bench.take(OTHER, offset, id, ack);
-    }
-    bench.inlet.hand_over();
+    bench.batch(0, ["1", "2"]);
     bench.store.until_started(2).await;
     assert!(*bench.in_outage.borrow());
     gate.open();

@@ -103,11 +103,11 @@ pub enum Order {
     Drop(Vec<Partition>),
 }
 
-/// What a sink task tells the pipeline.
+/// What a sink task tells the pipeline, or the pipeline itself of a record that cannot be decoded.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Which sink, by its index.
-    pub sink: usize,
+    /// Which sink, by its index, if it is one.
+    pub sink: Option<usize>,
     /// Changes that it has taken in since its last report.
     pub received: usize,
     /// Records that the store holds, whose acks come later.

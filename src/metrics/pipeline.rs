@@ -11,7 +11,7 @@ use super::{KAFKA, Metrics};
 use crate::change::TableId;
 use crate::config::Config;
 use crate::http::GroupHealth;
-use crate::pipeline::Observer;
+use crate::pipeline::{Observer, Rebalance};
 use crate::source::Partition;
 
 const COMMIT_FAILED: &str = "commit_failed";
@@ -107,12 +107,12 @@ impl Observer for PipelineObserver {
         gauge.set(records);
     }
 
-    fn rebalanced(&mut self, kind: &'static str, partitions: &[Partition]) {
+    fn rebalanced(&mut self, kind: Rebalance, partitions: &[Partition]) {
         self.rebalances
-            .with_label_values(&[&self.group, kind])
+            .with_label_values(&[self.group.as_str(), kind.as_str()])
             .inc();
-        self.health.joined(kind != "lost");
-        if kind != "assigned" {
+        self.health.joined(kind != Rebalance::Lost);
+        if kind != Rebalance::Assigned {
             self.forget(partitions);
         }
     }

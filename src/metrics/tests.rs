@@ -13,7 +13,7 @@ use crate::config::{
 };
 use crate::delivery::Observer as _;
 use crate::delivery::observer::Ended;
-use crate::pipeline::Observer as _;
+use crate::pipeline::{Observer as _, Rebalance};
 use crate::sink::{Outage, OutageKind};
 use crate::source::Partition;
 
@@ -63,13 +63,6 @@ fn partition(number: i32) -> Partition {
     }
 }
 
-fn outage(kind: OutageKind) -> Outage {
-    Outage {
-        kind,
-        reason: String::new(),
-    }
-}
-
 /// Metrics in which everything has happened once.
 fn busy() -> Metrics {
     let (metrics, config) = (Metrics::new("shop"), config());
@@ -81,12 +74,12 @@ fn busy() -> Metrics {
     sink.ended(ProjectionId(0), Ended::DeadLettered, 1);
     sink.wrote(Duration::from_millis(7));
     sink.coalesced(4);
-    sink.retried(&outage(OutageKind::Unreachable), 2);
-    sink.retried(&outage(OutageKind::Contention), 2);
+    sink.retried(&Outage::new(OutageKind::Unreachable, ""), 2);
+    sink.retried(&Outage::new(OutageKind::Contention, ""), 2);
     sink.dead_lettered("mapper_parsing_exception");
     sink.oldest(&HashMap::from([(TableId(0), now_ms() - 90_000)]));
     let mut group = metrics.pipeline(&config, "shop", Arc::default());
-    group.rebalanced("assigned", &[]);
+    group.rebalanced(Rebalance::Assigned, &[]);
     for outcome in ["change", "change", "tombstone"] {
         group.record(partition(2), outcome);
     }
@@ -175,7 +168,7 @@ fn the_lag_of_a_revoked_partition_disappears() {
     let mut group = metrics.pipeline(&config(), "shop", Arc::default());
     group.lag(partition(0), 1);
     group.lag(partition(1), 1);
-    group.rebalanced("revoked", &[partition(0), partition(7)]);
+    group.rebalanced(Rebalance::Revoked, &[partition(0), partition(7)]);
     let text = metrics.render().unwrap();
     assert!(!text.contains(r#"partition="0""#) && text.contains(r#"partition="1""#));
 }

@@ -131,12 +131,10 @@ impl Pipeline {
             let buried = buried.unwrap_or_else(|panic| Err(Fatal::Bug(panic.to_string())));
             let report = match buried {
                 Ok(()) => Report {
-                    sink: usize::MAX,
                     acks: vec![ack],
                     ..Report::default()
                 },
                 Err(fatal) => Report {
-                    sink: usize::MAX,
                     fatal: Some(fatal),
                     ..Report::default()
                 },

@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::Rebalance;
 use super::drain::Drain;
 use super::run::{Next, Pipeline};
 use crate::delivery::Order;
@@ -50,7 +51,9 @@ impl Pipeline {
             self.command(SourceCommand::Stop(offsets));
         } else {
             // Only now: while they drain, their lag is still ours to tell.
-            self.wiring.observer.rebalanced("revoked", &partitions);
+            self.wiring
+                .observer
+                .rebalanced(Rebalance::Revoked, &partitions);
             tracing::info!(
                 partitions = partitions.len(),
                 drained = idle,

@@ -22,7 +22,7 @@ mod run;
 mod tests;
 mod truncate;
 
-pub use observer::Observer;
+pub use observer::{Observer, Rebalance};
 pub use run::{Pipeline, Wiring};
 
 /// Where mutations end.

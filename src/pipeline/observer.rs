@@ -2,6 +2,29 @@
 
 use crate::source::Partition;
 
+/// What a rebalance did with partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rebalance {
+    /// They came to us.
+    Assigned,
+    /// They left us, drained as far as that could be waited for.
+    Revoked,
+    /// They were somebody else's before we knew.
+    Lost,
+}
+
+impl Rebalance {
+    /// The metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assigned => "assigned",
+            Self::Revoked => "revoked",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// Watches one pipeline. Called on the pipeline's task, so every method must be quick.
 pub trait Observer: Send {
     /// The poll thread and the pipeline task both move.
@@ -14,8 +37,8 @@ pub trait Observer: Send {
     fn held(&mut self, _bytes: u64, _paused: usize) {}
     /// How many records of a partition lie between the acknowledged watermark and the log's end.
     fn lag(&mut self, _partition: Partition, _records: i64) {}
-    /// Partitions came to us or left us (`assigned`, `revoked`, `lost`).
-    fn rebalanced(&mut self, _kind: &'static str, _partitions: &[Partition]) {}
+    /// Partitions came to us or left us.
+    fn rebalanced(&mut self, _kind: Rebalance, _partitions: &[Partition]) {}
     /// These topics are not there, or may not be read; all others are.
     fn missing(&mut self, _topics: Vec<String>) {}
     /// No broker lets us in, and why.

@@ -58,9 +58,7 @@ impl Pace {
 
     /// A sink has taken changes in.
     pub(super) fn received(&mut self, sink: usize, changes: usize) {
-        if let Some(unreceived) = self.unreceived.get_mut(sink) {
-            *unreceived = unreceived.saturating_sub(changes);
-        }
+        self.unreceived[sink] = self.unreceived[sink].saturating_sub(changes);
     }
 
     /// So many bytes are held by now.

@@ -20,7 +20,7 @@ use super::ledger::Ack;
 use super::old_rows::OldRows;
 use super::pace::Pace;
 use super::route::Route;
-use super::{Observer, truncate};
+use super::{Observer, Rebalance, truncate};
 use crate::change::TableId;
 use crate::config::{COMMIT_DEADLINE, Table};
 use crate::delivery::dead_letter::DeadLetters;
@@ -188,7 +188,9 @@ impl Pipeline {
             SourceEvent::Assigned(assigned) => self.assigned(&assigned)?,
             SourceEvent::Revoking(partitions) => self.begin_drain(partitions),
             SourceEvent::Lost(partitions) => {
-                self.wiring.observer.rebalanced("lost", &partitions);
+                self.wiring
+                    .observer
+                    .rebalanced(Rebalance::Lost, &partitions);
                 self.forget(&partitions);
             }
             // What was delivered after the stop was asked for was not taken.
@@ -229,7 +231,9 @@ impl Pipeline {
 
     fn assigned(&mut self, assigned: &[Assigned]) -> Result<(), Fatal> {
         let partitions: Vec<Partition> = assigned.iter().map(|it| it.partition).collect();
-        self.wiring.observer.rebalanced("assigned", &partitions);
+        self.wiring
+            .observer
+            .rebalanced(Rebalance::Assigned, &partitions);
         let mut first = Vec::new();
         for one in assigned {
             let table = &self.wiring.tables[usize::from(one.partition.table.0)];
@@ -261,14 +265,16 @@ impl Pipeline {
                 intake.ledger.applied(&applied);
             }
         }
-        self.pace.received(report.sink, report.received);
+        if let Some(sink) = report.sink {
+            self.pace.received(sink, report.received);
+        }
         for ack in report.acks {
             self.acknowledge(ack)?;
         }
         if report.drained
-            && let Some(drain) = &mut self.drain
+            && let (Some(drain), Some(sink)) = (&mut self.drain, report.sink)
         {
-            drain.answered(report.sink);
+            drain.answered(sink);
         }
         Ok(Next::Go)
     }

@@ -188,6 +188,7 @@ async fn records_wait_while_the_sink_has_much_to_take_in() {
     };
     assert!(waits, "{given} changes lie before the sink");
     let report = Report {
+        sink: Some(0),
         received: given,
         ..Report::default()
     };

@@ -238,8 +238,8 @@ impl pipeline::Observer for Watch {
         self.0.lag.lock().unwrap().insert(partition, records);
     }
 
-    fn rebalanced(&mut self, kind: &'static str, partitions: &[Partition]) {
-        if kind != "assigned" {
+    fn rebalanced(&mut self, kind: pipeline::Rebalance, partitions: &[Partition]) {
+        if kind != pipeline::Rebalance::Assigned {
             self.0
                 .lag
                 .lock()

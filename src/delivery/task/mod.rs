@@ -153,7 +153,7 @@ where
     #[must_use]
     pub fn new(wiring: Wiring<P, S>) -> Self {
         let report = Report {
-            sink: wiring.index,
+            sink: Some(wiring.index),
             ..Report::default()
         };
         Self {
@@ -177,13 +177,12 @@ where
     /// Starts the task, which runs until the pipeline hangs up. Should it panic, the process has to
     /// stop: without one of its sinks it would be half alive.
     pub fn spawn(self) -> JoinHandle<()> {
-        let (sink, reports) = (self.wiring.index, self.wiring.reports.clone());
+        let reports = self.wiring.reports.clone();
         tokio::spawn(async move {
             if let Err(panic) = tokio::spawn(self.run()).await {
                 let fatal = Some(Fatal::Bug(format!("a sink's task has ended: {panic}")));
                 // The pipeline hangs up only when the process is about to end.
                 drop(reports.send(Report {
-                    sink,
                     fatal,
                     ..Report::default()
                 }));
@@ -320,7 +319,7 @@ where
             return;
         }
         let empty = Report {
-            sink: self.wiring.index,
+            sink: Some(self.wiring.index),
             ..Report::default()
         };
         // The pipeline hangs up only when the process is about to end.

@@ -118,10 +118,7 @@ async fn in_parts<S: Sink>(
 
 fn miscounted(sent: usize, answered: usize) -> Outage {
     let reason = format!("{answered} outcomes for {sent} mutations");
-    Outage {
-        kind: OutageKind::Unreachable,
-        reason,
-    }
+    Outage::new(OutageKind::Unreachable, reason)
 }
 
 /// Whether everything in a batch may still be sent by us.

@@ -130,10 +130,7 @@ mod tests {
 
     #[test]
     fn the_waits_grow_and_begin_anew_when_the_store_takes_something() {
-        let outage = Outage {
-            kind: OutageKind::Overloaded,
-            reason: "busy".to_owned(),
-        };
+        let outage = Outage::new(OutageKind::Overloaded, "busy");
         let projection = ProjectionId(0);
         let (mut backoff, mut now) = (Backoff::default(), Instant::now());
         let mut wait = |backoff: &mut Backoff| {

@@ -114,10 +114,8 @@ where
             None => {}
             Some(Missing::Compacted) => return Some(Ok(Vec::new())),
             Some(why @ Missing::Expired) => {
-                return Some(Err(Rejection {
-                    kind: "expired".to_owned(),
-                    reason: format!("{why}, so it cannot be applied by itself"),
-                }));
+                let reason = format!("{why}, so it cannot be applied by itself");
+                return Some(Err(Rejection::new("expired", reason)));
             }
         }
         let decoded = Decoder::new(&self.tables).decode(

@@ -67,10 +67,8 @@ async fn readiness_says_what_is_missing_and_why() {
     }
 
     group.joined(true);
-    sink.answers(Some(&Outage {
-        kind: OutageKind::Unreachable,
-        reason: String::from("connection refused"),
-    }));
+    let refused = Outage::new(OutageKind::Unreachable, "connection refused");
+    sink.answers(Some(&refused));
     let (status, body) = endpoint.get("/readyz").await;
     assert_eq!(status, 503);
     assert!(

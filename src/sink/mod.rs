@@ -157,6 +157,24 @@ pub struct Outage {
     pub reason: String,
 }
 
+impl Rejection {
+    /// A rejection of this kind, and why.
+    pub fn new(kind: impl Into<String>, reason: impl ToString) -> Self {
+        Self {
+            kind: kind.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl Outage {
+    /// An outage of this kind, and what was said.
+    pub fn new(kind: OutageKind, reason: impl ToString) -> Self {
+        let reason = reason.to_string();
+        Self { kind, reason }
+    }
+}
+
 /// Kinds of outages: what a person would do differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OutageKind {

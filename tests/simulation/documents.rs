@@ -107,8 +107,5 @@ impl Store for Documents {
 }
 
 pub(super) fn rejection() -> Rejection {
-    Rejection {
-        kind: "poison".to_owned(),
-        reason: "it is poison".to_owned(),
-    }
+    Rejection::new("poison", "it is poison")
 }

@@ -212,10 +212,7 @@ fn outage(kind: OutageKind) -> SinkError {
 }
 
 fn simulated(kind: OutageKind) -> Outage {
-    Outage {
-        kind,
-        reason: "simulated".to_owned(),
-    }
+    Outage::new(kind, "simulated")
 }
 
 impl<S: Store> Sink for Link<S> {

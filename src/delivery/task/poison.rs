@@ -33,10 +33,7 @@ where
         version: Version,
         error: &ProjectError,
     ) {
-        let rejection = Rejection {
-            kind: error.kind().to_owned(),
-            reason: error.to_string(),
-        };
+        let rejection = Rejection::new(error.kind(), error);
         self.bury(
             receipt,
             Failure {

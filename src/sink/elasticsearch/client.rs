@@ -17,7 +17,7 @@ use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, Transp
 use elasticsearch::http::{Method, Url};
 use secrecy::ExposeSecret;
 
-use super::response::{failure, outage};
+use super::response::failure;
 use crate::config;
 use crate::sink::{Outage, OutageKind, SinkError};
 
@@ -164,7 +164,8 @@ impl Client {
             return Ok(());
         };
         if self.refused.load(Ordering::Relaxed) {
-            let credentials = read(credentials).map_err(|it| outage(OutageKind::Refused, it))?;
+            let credentials =
+                read(credentials).map_err(|it| Outage::new(OutageKind::Refused, it))?;
             self.transport.set_auth(credentials);
             self.refused.store(false, Ordering::Relaxed);
         }
@@ -193,13 +194,13 @@ fn read(credentials: &config::Credentials) -> Result<Credentials, String> {
 fn no_answer(error: &elasticsearch::Error) -> Outage {
     if error.is_timeout() {
         let reason = format!("no answer within {} s", TIMEOUT.as_secs());
-        return outage(OutageKind::Unreachable, reason);
+        return Outage::new(OutageKind::Unreachable, reason);
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    outage(OutageKind::Unreachable, cause.to_string())
+    Outage::new(OutageKind::Unreachable, cause.to_string())
 }
 
 fn is_loopback(url: &Url) -> bool {

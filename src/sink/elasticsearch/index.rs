@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use super::client::{Client, Reply, Request};
-use super::response::{RequestError, outage, unintelligible};
+use super::response::{RequestError, unintelligible};
 use super::{Target, settings};
-use crate::sink::{Marker, OutageKind, SinkError};
+use crate::sink::{Marker, Outage, OutageKind, SinkError};
 
 /// Where the marker lies in a mapping's `_meta`.
 const MARKER: &str = "distributary";
@@ -110,7 +110,10 @@ async fn create(client: &Client, target: &Target) -> Result<String, SinkError> {
         let body = object(reply)?;
         if body.get("shards_acknowledged") != Some(&Value::Bool(true)) {
             let reason = format!("the shards of the new index `{index}` have not started yet");
-            return Err(SinkError::Outage(outage(OutageKind::Overloaded, reason)));
+            return Err(SinkError::Outage(Outage::new(
+                OutageKind::Overloaded,
+                reason,
+            )));
         }
         info!(index, alias, "created the index");
         return Ok(index);

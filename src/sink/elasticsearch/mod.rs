@@ -33,7 +33,7 @@ use crate::change::{ProjectionId, Version};
 use crate::config;
 use crate::projector::Mutation;
 use crate::projector::document::{Action, Document, Partial};
-use crate::sink::{Found, Marker, OutageKind, Outcome, Rejection, Sink, SinkError};
+use crate::sink::{Found, Marker, Outage, OutageKind, Outcome, Rejection, Sink, SinkError};
 
 /// The sink for documents: one cluster, an alias for each projection.
 pub struct Elasticsearch {
@@ -197,10 +197,10 @@ impl Elasticsearch {
         };
         let reply = self.client.send_within(request, limit).await?;
         reply.ok_or_else(|| {
-            SinkError::TooMuch(Rejection {
-                kind: "read_too_large".to_owned(),
-                reason: "the documents to be completed are too large together".to_owned(),
-            })
+            SinkError::TooMuch(Rejection::new(
+                "read_too_large",
+                "the documents to be completed are too large together",
+            ))
         })
     }
 
@@ -264,7 +264,7 @@ impl Elasticsearch {
             }
             let outage = match index::is_usable(&self.client, &target.alias).await {
                 Ok(true) => continue,
-                Ok(false) => response::outage(
+                Ok(false) => Outage::new(
                     OutageKind::Blocked,
                     format!(
                         "the alias `{}` does not lead to exactly one index",

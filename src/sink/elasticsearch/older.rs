@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::Target;
 use super::client::{Client, Request};
-use super::response::{outage, unintelligible};
+use super::response::unintelligible;
 use crate::change::Version;
 use crate::projector::document::{Action, Document, DocumentKey};
-use crate::sink::{OutageKind, SinkError};
+use crate::sink::{Outage, OutageKind, SinkError};
 
 /// How many documents a page looks at, and deletes at most.
 const PAGE: usize = 2000;
@@ -104,7 +104,10 @@ impl<'a> Walk<'a> {
         let refreshed: Refreshed = ask(client, Method::Post, &path, &[], None).await?;
         if refreshed.shards.failed > 0 {
             let reason = format!("{} shards were not refreshed", refreshed.shards.failed);
-            return Err(SinkError::Outage(outage(OutageKind::Overloaded, reason)));
+            return Err(SinkError::Outage(Outage::new(
+                OutageKind::Overloaded,
+                reason,
+            )));
         }
         let path = format!("/{alias}/_pit");
         let query = [("keep_alive", KEPT)];
@@ -140,7 +143,10 @@ impl<'a> Walk<'a> {
         let found: Found = ask(self.client, Method::Post, "/_search", &query, body).await?;
         if found.timed_out {
             let reason = "a search for older documents timed out";
-            return Err(SinkError::Outage(outage(OutageKind::Overloaded, reason)));
+            return Err(SinkError::Outage(Outage::new(
+                OutageKind::Overloaded,
+                reason,
+            )));
         }
         self.point = found.pit_id;
         let hits = found.hits.hits;
@@ -192,7 +198,7 @@ async fn ask<T: serde::de::DeserializeOwned>(
     let body = reply.success().map_err(|error| match error {
         // As for a write: it ends when somebody opens the index.
         SinkError::Refused(it) if it.kind == "index_closed_exception" => {
-            SinkError::Outage(outage(OutageKind::Blocked, it.reason))
+            SinkError::Outage(Outage::new(OutageKind::Blocked, it.reason))
         }
         other => other,
     })?;

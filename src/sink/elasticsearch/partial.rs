@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::Target;
 use super::bulk::push_string;
 use super::response::{ItemError, unintelligible};
-use super::{Target, response};
 use crate::change::Version;
 use crate::projector::document::{Body, Partial, fill};
 use crate::sink::{Outage, OutageKind, Outcome, Rejection};
@@ -75,7 +75,7 @@ pub(super) struct Got<'a> {
 pub(super) fn read(body: &[u8], expected: usize) -> Result<Vec<Got<'_>>, Outage> {
     let reply: MgetReply<'_> = serde_json::from_slice(body).map_err(|_| unintelligible("_mget"))?;
     if reply.docs.len() != expected {
-        return Err(response::outage(
+        return Err(Outage::new(
             OutageKind::Unreachable,
             format!("{} answers to {expected} reads", reply.docs.len()),
         ));
@@ -125,12 +125,11 @@ pub(super) fn complete(
 }
 
 fn no_source() -> Rejection {
-    Rejection {
-        kind: "no_source".to_owned(),
-        reason: "the row came without its unchanged large columns, and the index keeps no _source \
-                 to take them from; enable _source or set REPLICA IDENTITY FULL on the table"
-            .to_owned(),
-    }
+    Rejection::new(
+        "no_source",
+        "the row came without its unchanged large columns, and the index keeps no _source to take \
+         them from; enable _source or set REPLICA IDENTITY FULL on the table",
+    )
 }
 
 /// How many documents to read at once after `limit`, when the last `count` came to `bytes`.

@@ -49,7 +49,7 @@ pub(super) struct ItemError<'a> {
 pub(super) fn outcomes(body: &[u8], expected: usize) -> Result<Vec<Outcome>, Outage> {
     let reply: BulkReply<'_> = serde_json::from_slice(body).map_err(|_| unintelligible("_bulk"))?;
     if reply.items.len() != expected {
-        return Err(outage(
+        return Err(Outage::new(
             OutageKind::Unreachable,
             format!("{} answers to {expected} operations", reply.items.len()),
         ));
@@ -78,7 +78,7 @@ pub(super) fn outcome(status: u16, error: Option<&ItemError<'_>>) -> Outcome {
     let kind = error.map_or("", |error| &error.kind);
     let failed = |outage_kind| {
         let reason = error.map_or_else(|| format!("status {status}"), ItemError::shown);
-        Outcome::Failed(outage(outage_kind, reason))
+        Outcome::Failed(Outage::new(outage_kind, reason))
     };
     match (status, kind) {
         (200..=299, _) | (404, "") => Outcome::Written,
@@ -88,13 +88,13 @@ pub(super) fn outcome(status: u16, error: Option<&ItemError<'_>>) -> Outcome {
         (403, "cluster_block_exception") => failed(OutageKind::Blocked),
         (401 | 403, _) => failed(OutageKind::Refused),
         (404, _) | (400, "index_closed_exception") => failed(OutageKind::Blocked),
-        _ => Outcome::Rejected(Rejection {
-            kind: match kind {
+        _ => Outcome::Rejected(Rejection::new(
+            match kind {
                 "" => format!("status_{status}"),
                 kind => kind.to_owned(),
             },
-            reason: error.map_or_else(String::new, ItemError::without_values),
-        }),
+            error.map_or_else(String::new, ItemError::without_values),
+        )),
     }
 }
 
@@ -109,7 +109,7 @@ impl ItemError<'_> {
             | "no_shard_available_action_exception" => OutageKind::Overloaded,
             _ => OutageKind::Blocked,
         };
-        outage(kind, self.shown())
+        Outage::new(kind, self.shown())
     }
 
     fn shown(&self) -> String {
@@ -154,15 +154,15 @@ pub(super) fn failure(status: u16, body: &[u8]) -> SinkError {
         None => format!("status {status} without an explanation of Elasticsearch's"),
     };
     let kind = match (status, &error) {
-        (413, _) => return SinkError::TooMuch(rejection("request_too_large", reason())),
-        (400, Some(error)) => return SinkError::Refused(rejection(&error.kind, reason())),
+        (413, _) => return SinkError::TooMuch(Rejection::new("request_too_large", reason())),
+        (400, Some(error)) => return SinkError::Refused(Rejection::new(&*error.kind, reason())),
         (403, Some(error)) if error.kind == "cluster_block_exception" => OutageKind::Blocked,
         (401 | 403, _) => OutageKind::Refused,
         (429 | 500 | 503, _) => OutageKind::Overloaded,
         // A proxy's 502 and 504, and whatever does not come from Elasticsearch at all.
         _ => OutageKind::Unreachable,
     };
-    SinkError::Outage(outage(kind, reason()))
+    SinkError::Outage(Outage::new(kind, reason()))
 }
 
 /// Elasticsearch's explanation of a request that failed as a whole.
@@ -188,22 +188,10 @@ impl RequestError {
 
 /// An answer that is not in the form it should have.
 pub(super) fn unintelligible(call: &str) -> Outage {
-    outage(
+    Outage::new(
         OutageKind::Unreachable,
         format!("an answer to {call} that is not Elasticsearch's"),
     )
-}
-
-pub(super) fn outage(kind: OutageKind, reason: impl Into<String>) -> Outage {
-    let reason = reason.into();
-    Outage { kind, reason }
-}
-
-fn rejection(kind: &str, reason: String) -> Rejection {
-    Rejection {
-        kind: kind.to_owned(),
-        reason,
-    }
 }
 
 #[cfg(test)]

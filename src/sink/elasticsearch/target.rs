@@ -102,12 +102,12 @@ pub(super) fn without_asking(document: &Document) -> Option<Outcome> {
     };
     Some(match document.action {
         Action::Delete => Outcome::Written,
-        _ => Outcome::Rejected(Rejection {
-            kind: kind.to_owned(),
-            reason: format!(
+        _ => Outcome::Rejected(Rejection::new(
+            kind,
+            format!(
                 "the id has {} bytes; 1 to {MAX_ID_BYTES} are allowed",
                 id.len()
             ),
-        }),
+        )),
     })
 }

@@ -30,10 +30,7 @@ impl Mutation for Put {
 }
 
 fn outage() -> Outage {
-    Outage {
-        kind: OutageKind::Unreachable,
-        reason: "scripted".into(),
-    }
+    Outage::new(OutageKind::Unreachable, "scripted")
 }
 
 #[tokio::test]

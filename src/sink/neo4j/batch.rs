@@ -221,8 +221,8 @@ fn hole(item: usize, fill: &Fill, (own, old): (BoltType, BoltType)) -> Hole {
 }
 
 fn unusable() -> Outcome {
-    Outcome::Rejected(Rejection {
-        kind: "lone_surrogate".to_owned(),
-        reason: "a text holds half of a surrogate pair, which is no Unicode text".to_owned(),
-    })
+    Outcome::Rejected(Rejection::new(
+        "lone_surrogate",
+        "a text holds half of a surrogate pair, which is no Unicode text",
+    ))
 }

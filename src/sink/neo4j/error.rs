@@ -66,7 +66,7 @@ impl Failure {
                 error @ (neo4rs::Error::StringTooLong
                 | neo4rs::Error::MapTooBig
                 | neo4rs::Error::ListTooLong),
-            ) => SinkError::TooMuch(rejection("too_large", &error.to_string())),
+            ) => SinkError::TooMuch(Rejection::new("too_large", error)),
             Self::Driver(error) => outage(OutageKind::Unreachable, error),
         }
     }
@@ -108,7 +108,7 @@ fn of_server(code: &str, items: usize) -> SinkError {
         // The one database error that a row causes: a key above the 8 kB that an index can hold.
         // Disc and memory faults have other codes, and are no reason to give up a row.
         ("DatabaseError", "Statement", "ExecutionFailed") | ("ClientError", _, _) => {
-            SinkError::Refused(rejection(code, "the server refused the statement"))
+            SinkError::Refused(Rejection::new(code, "the server refused the statement"))
         }
         _ => outage(OutageKind::Overloaded, code),
     }
@@ -117,24 +117,17 @@ fn of_server(code: &str, items: usize) -> SinkError {
 /// More than the server can do at once: halved as long as there is something to halve.
 fn too_much(code: &str, items: usize) -> SinkError {
     if items > 1 {
-        SinkError::TooMuch(rejection(code, "the transaction was too large or too slow"))
+        SinkError::TooMuch(Rejection::new(
+            code,
+            "the transaction was too large or too slow",
+        ))
     } else {
         outage(OutageKind::Overloaded, code)
     }
 }
 
 fn outage(kind: OutageKind, reason: impl ToString) -> SinkError {
-    SinkError::Outage(Outage {
-        kind,
-        reason: reason.to_string(),
-    })
-}
-
-fn rejection(kind: &str, reason: &str) -> Rejection {
-    Rejection {
-        kind: kind.to_owned(),
-        reason: reason.to_owned(),
-    }
+    SinkError::Outage(Outage::new(kind, reason))
 }
 
 /// Counts refusals by a constraint, so that a row which never fits (a constraint of the user's own)
@@ -195,7 +188,7 @@ impl Patience {
 
 /// What a batch that never passes a constraint is answered.
 pub(super) fn unfit() -> SinkError {
-    SinkError::Refused(rejection(
+    SinkError::Refused(Rejection::new(
         CONSTRAINT,
         "a constraint of the database refuses the row",
     ))

@@ -143,8 +143,5 @@ impl Server {
 
 /// A secret or certificate that is not there: perhaps its mount is late, so no reason to stop.
 fn refused(reason: impl ToString) -> SinkError {
-    SinkError::Outage(Outage {
-        kind: OutageKind::Refused,
-        reason: reason.to_string(),
-    })
+    SinkError::Outage(Outage::new(OutageKind::Refused, reason))
 }

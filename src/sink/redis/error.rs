@@ -13,10 +13,7 @@ pub(super) fn of(error: &RedisError) -> SinkError {
         ErrorKind::AuthenticationFailed => OutageKind::Refused,
         _ => OutageKind::Unreachable,
     };
-    SinkError::Outage(Outage {
-        kind,
-        reason: error.to_string(),
-    })
+    SinkError::Outage(Outage::new(kind, error))
 }
 
 /// The meaning of an error of the server, by its code (Redis calls it the error prefix).
@@ -39,10 +36,7 @@ pub(super) fn of_server(code: &str, details: Option<&str>) -> SinkError {
         "NOPERM" => "; the user needs PING and UNLINK on the keys of the templates",
         _ => "",
     };
-    SinkError::Outage(Outage {
-        kind,
-        reason: format!("{code} {details}{hint}"),
-    })
+    SinkError::Outage(Outage::new(kind, format!("{code} {details}{hint}")))
 }
 
 #[cfg(test)]

@@ -62,10 +62,11 @@ impl RedisSink {
             Ok(result) => result,
             Err(_) => {
                 let seconds = ATTEMPT_DEADLINE.as_secs();
-                Err(SinkError::Outage(Outage {
-                    kind: OutageKind::Unreachable,
-                    reason: format!("no answer within {seconds} seconds"),
-                }))
+                let reason = format!("no answer within {seconds} seconds");
+                Err(SinkError::Outage(Outage::new(
+                    OutageKind::Unreachable,
+                    reason,
+                )))
             }
         }
     }

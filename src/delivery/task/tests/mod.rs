@@ -243,10 +243,7 @@ impl Bench {
 }
 
 fn outage() -> Outage {
-    Outage {
-        kind: OutageKind::Unreachable,
-        reason: "scripted".to_owned(),
-    }
+    Outage::new(OutageKind::Unreachable, "scripted")
 }
 
 #[tokio::test]
@@ -322,10 +319,7 @@ async fn a_batch_that_the_store_cannot_take_in_time_is_made_smaller() {
 
 #[tokio::test]
 async fn a_store_that_takes_less_at_once_is_not_sent_too_much_each_time() {
-    let too_much = SinkError::TooMuch(Rejection {
-        kind: "scripted".to_owned(),
-        reason: "scripted".to_owned(),
-    });
+    let too_much = SinkError::TooMuch(Rejection::new("scripted", "scripted"));
     let mut bench = Bench::of(Memory::new(&[]).with_most(1, too_much));
     bench.batch(0, ["1", "2", "3"]);
     bench.until_done(OTHER, 3).await;

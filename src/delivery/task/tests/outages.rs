@@ -64,10 +64,7 @@ async fn a_store_that_takes_some_of_a_batch_and_fails_others_is_in_an_outage() {
 #[tokio::test]
 async fn an_outage_after_contention_is_told() {
     let mut bench = Bench::new();
-    let contention = Outage {
-        kind: OutageKind::Contention,
-        ..outage()
-    };
+    let contention = Outage::new(OutageKind::Contention, "scripted");
     let fails = |outage| Fault::Fail(SinkError::Outage(outage));
     bench.store.script([fails(contention), fails(outage())]);
     bench.change(OTHER, 0, "1");
@@ -78,10 +75,7 @@ async fn an_outage_after_contention_is_told() {
 #[tokio::test]
 async fn a_store_that_answers_with_a_rejection_is_out_of_its_outage() {
     let mut bench = Bench::new();
-    let rejection = Rejection {
-        kind: "scripted".to_owned(),
-        reason: "scripted".to_owned(),
-    };
+    let rejection = Rejection::new("scripted", "scripted");
     let key = (OTHER.table, "1".to_owned());
     bench.store.reject(key, Version::new(0, 0), rejection);
     bench.store.set_down(Some(SinkError::Outage(outage())));

@@ -3,6 +3,7 @@
 //! Data goes to standard output, messages to standard error. No flag ever takes a secret. A new
 //! command is a file here, a variant of [`Command`] and an arm of [`Cli::execute`].
 
+mod connect;
 mod explain;
 mod logging;
 mod offsets;
@@ -110,7 +111,7 @@ impl Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check the configuration: every mistake at once, without network.
+    /// Check the configuration: every mistake at once, without network unless `--connect`.
     Validate(validate::Validate),
     /// Consume the topics and keep the stores in step, until SIGTERM.
     Run(run::Run),

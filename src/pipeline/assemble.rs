@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Stores;
 use super::gate::{Gate, NamedStore, Store};
 use super::run::{Pipeline, Wiring};
+use super::{Stores, store};
 use crate::change::{ProjectionId, TableId};
 use crate::config::{self, Batch, Config, ProjectionKind, Table};
 use crate::delivery::dead_letter::DeadLetters;
@@ -21,9 +21,7 @@ use crate::projector::Projector;
 use crate::projector::cache::CacheProjector;
 use crate::projector::document::DocumentProjector;
 use crate::projector::graph::GraphProjector;
-use crate::sink::elasticsearch::{DocumentProjection, Elasticsearch};
 use crate::sink::memory::Null;
-use crate::sink::neo4j::{GraphProjection, Neo4j};
 use crate::sink::redis::RedisSink;
 use crate::sink::{Sink, SinkError};
 use crate::source::reread::Reader;
@@ -166,6 +164,22 @@ struct Built<P, S> {
     in_flight: usize,
 }
 
+impl<P, S> Built<P, S> {
+    fn new(
+        sink: S,
+        projectors: Vec<(TableId, ProjectionId, P)>,
+        batch: Batch,
+        in_flight: usize,
+    ) -> Self {
+        Self {
+            sink,
+            projectors,
+            batch,
+            in_flight,
+        }
+    }
+}
+
 impl<'a> Parts<'a> {
     fn new(
         process: &'a Process,
@@ -203,48 +217,33 @@ impl<'a> Parts<'a> {
     }
 
     fn sink(&self, index: usize, name: &str) -> Result<(Box<dyn Inlet>, NamedStore), Fatal> {
-        let store = |error: SinkError| Fatal::Store {
+        let config = &self.process.config;
+        let refused = |error: SinkError| Fatal::Store {
             sink: name.to_owned(),
             reason: error.to_string(),
         };
-        match &self.process.config.sinks[name] {
+        match &config.sinks[name] {
             config::Sink::Elasticsearch(it) => {
-                let sink = Elasticsearch::new(it, &self.documents(name)).map_err(store)?;
+                let sink = store::elasticsearch(config, name, it).map_err(refused)?;
                 let projectors = self.projectors(name, |id, table, kind| match kind {
                     ProjectionKind::Document(it) => Some(DocumentProjector::new(id, table, it)),
                     _ => None,
                 })?;
-                Ok(self.spawn(
-                    index,
-                    name,
-                    Built {
-                        sink,
-                        projectors,
-                        batch: it.batch,
-                        in_flight: it.in_flight,
-                    },
-                ))
+                let built = Built::new(sink, projectors, it.batch, it.in_flight);
+                Ok(self.spawn(index, name, built))
             }
             config::Sink::Redis(it) => {
-                let sink = RedisSink::new(it).map_err(store)?;
+                let sink = RedisSink::new(it).map_err(refused)?;
                 let projectors = self.projectors(name, |id, table, kind| match kind {
                     ProjectionKind::Cache(it) => Some(CacheProjector::new(id, it, table)),
                     _ => None,
                 })?;
-                Ok(self.spawn(
-                    index,
-                    name,
-                    Built {
-                        sink,
-                        projectors,
-                        batch: it.batch,
-                        // One pipeline is put together while the other is answered.
-                        in_flight: 2,
-                    },
-                ))
+                // One pipeline is put together while the other is answered.
+                let built = Built::new(sink, projectors, it.batch, 2);
+                Ok(self.spawn(index, name, built))
             }
             config::Sink::Neo4j(it) => {
-                let sink = Neo4j::new(it, &self.graphs(name));
+                let sink = store::neo4j(config, name, it);
                 let projectors = self.projectors(name, |id, table, kind| match kind {
                     ProjectionKind::Node(it) => Some(GraphProjector::node(id, table, it)),
                     ProjectionKind::Relationship(it) => {
@@ -252,54 +251,10 @@ impl<'a> Parts<'a> {
                     }
                     _ => None,
                 })?;
-                Ok(self.spawn(
-                    index,
-                    name,
-                    Built {
-                        sink,
-                        projectors,
-                        batch: it.batch,
-                        in_flight: 2,
-                    },
-                ))
+                let built = Built::new(sink, projectors, it.batch, 2);
+                Ok(self.spawn(index, name, built))
             }
         }
-    }
-
-    fn graphs(&self, sink: &str) -> Vec<GraphProjection<'_>> {
-        let projections = (0..)
-            .map(ProjectionId)
-            .zip(&self.process.config.projections);
-        projections
-            .filter(|(_, it)| it.sink == sink)
-            .map(|(id, it)| {
-                let table = it.kind.from().map(|id| self.process.config.table(id));
-                GraphProjection {
-                    id,
-                    name: &it.name,
-                    table: table.map(Table::sql_name),
-                    kind: &it.kind,
-                    key: table.map_or(&[], |it| &it.key),
-                }
-            })
-            .collect()
-    }
-
-    fn documents(&self, sink: &str) -> Vec<DocumentProjection<'_>> {
-        let projections = (0..)
-            .map(ProjectionId)
-            .zip(&self.process.config.projections);
-        projections
-            .filter_map(|(id, it)| match &it.kind {
-                ProjectionKind::Document(document) if it.sink == sink => Some(DocumentProjection {
-                    id,
-                    name: &it.name,
-                    table: self.process.config.table(document.from).sql_name(),
-                    document,
-                }),
-                _ => None,
-            })
-            .collect()
     }
 
     /// The projectors of a sink, made by `make` from each of its projections.
@@ -339,12 +294,13 @@ impl<'a> Parts<'a> {
         match self.process.stores {
             Stores::Configured => self.spawn_task(index, name, built),
             Stores::Null => {
-                let built = Built {
-                    sink: Null::default(),
-                    projectors: built.projectors,
-                    batch: built.batch,
-                    in_flight: built.in_flight,
-                };
+                let Built {
+                    projectors,
+                    batch,
+                    in_flight,
+                    ..
+                } = built;
+                let built = Built::new(Null::default(), projectors, batch, in_flight);
                 self.spawn_task(index, name, built)
             }
         }

@@ -9,6 +9,7 @@ pub mod observer;
 mod old_rows;
 mod pace;
 pub mod start;
+pub mod store;
 
 mod down;
 mod drain;

@@ -1,5 +1,6 @@
 //! The command line as a shell sees it: exit codes, and what goes to which stream.
 
+mod connect;
 mod explain;
 mod offsets;
 mod run;

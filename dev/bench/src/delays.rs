@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use demo::Metrics;
+use instance::Metrics;
 
 use crate::run::float;
 

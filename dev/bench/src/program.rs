@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use chaos::{Instance, Setup, Signal, Stack};
-use demo::Metrics;
+use chaos::Stack;
+use instance::{Instance, Metrics, Setup, Signal, free_address};
 
 use crate::process;
 use crate::run::{Clocks, Run};
@@ -36,7 +36,6 @@ pub(crate) struct Launch<'a> {
 /// A running program.
 pub(crate) struct Program {
     instance: Instance,
-    http: reqwest::Client,
     clocks: Clocks,
     partitions: usize,
 }
@@ -55,13 +54,11 @@ impl Program {
             program: launch.program,
             config,
             environment: launch.environment,
-            logs,
         };
-        let instance = Instance::start(&setup, 1)?;
+        let instance = Instance::start(&setup, &free_address()?, log)?;
         Ok(Self {
             clocks: Clocks::start(launch.stack, instance.pid())?,
             instance,
-            http: reqwest::Client::new(),
             partitions: launch.partitions,
         })
     }
@@ -74,12 +71,10 @@ impl Program {
     /// What it measures now; nothing while it does not answer yet.
     pub(crate) async fn metrics(&mut self) -> Result<Option<Metrics>> {
         if let Some(status) = self.instance.status()? {
-            let log = fs::read_to_string(self.instance.log()).unwrap_or_default();
-            let last: Vec<&str> = log.lines().rev().take(3).collect();
-            bail!("the program ended with {status}: {}", last.join(" | "));
+            let last = self.instance.last_lines(3).join(" | ");
+            bail!("the program ended with {status}: {last}");
         }
-        let text = self.instance.metrics(&self.http).await.ok();
-        Ok(text.map(|text| Metrics::parse(&text)))
+        Ok(self.instance.endpoint().metrics().await.ok())
     }
 
     /// Waits until it has assigned partitions and nothing to do.

@@ -3,15 +3,16 @@
 //! An instance that ends without being asked, or with a code that an asked one must not have, is a
 //! violation, whatever the stores say in the end.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use instance::{Instance, Metrics, Setup, Signal, free_address};
 use rand::Rng;
 
 use crate::clock::Clock;
 use crate::fault::{Fault, Random, span};
-use crate::instance::{Instance, Setup, Signal};
 
 /// Instances at most.
 const MOST: usize = 3;
@@ -27,6 +28,8 @@ const ORDERLY: [i32; 2] = [0, 75];
 /// The instances.
 pub(crate) struct Fleet {
     setup: Setup,
+    /// The folder of the instances' logs.
+    logs: PathBuf,
     clock: Clock,
     running: Vec<(usize, Instance)>,
     started: usize,
@@ -38,9 +41,10 @@ impl Fleet {
     ///
     /// # Errors
     /// Where it cannot be started.
-    pub(crate) fn start(setup: Setup, clock: Clock) -> Result<Self> {
+    pub(crate) fn start(setup: Setup, logs: PathBuf, clock: Clock) -> Result<Self> {
         let mut fleet = Self {
             setup,
+            logs,
             clock,
             running: Vec::new(),
             started: 0,
@@ -54,18 +58,18 @@ impl Fleet {
     ///
     /// # Errors
     /// Where that takes longer than `patience`.
-    pub(crate) async fn ready(&mut self, http: &reqwest::Client, patience: Duration) -> Result<()> {
+    pub(crate) async fn ready(&mut self, patience: Duration) -> Result<()> {
         let start = Instant::now();
         loop {
             self.tend()?;
             let mut all = true;
             for (_, instance) in &self.running {
-                all &= instance.is_ready(http).await;
+                all &= instance.endpoint().missing().await.is_none();
             }
             if all {
                 return Ok(());
             }
-            let logs = self.setup.logs.display();
+            let logs = self.logs.display();
             let late = start.elapsed() > patience;
             anyhow::ensure!(!late, "the program is not ready in time; its logs: {logs}");
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -106,8 +110,9 @@ impl Fleet {
     pub(crate) fn join(&mut self) -> Result<()> {
         self.started += 1;
         let number = self.started;
-        self.running
-            .push((number, Instance::start(&self.setup, number)?));
+        let log = log(&self.logs, number);
+        let instance = Instance::start(&self.setup, &free_address()?, log)?;
+        self.running.push((number, instance));
         self.clock.say(&format!("  instance {number} starts"));
         Ok(())
     }
@@ -197,12 +202,12 @@ impl Fleet {
     ///
     /// # Errors
     /// Where the system cannot say whether instances run.
-    pub(crate) async fn metrics(&mut self, http: &reqwest::Client) -> Result<Option<Vec<String>>> {
+    pub(crate) async fn metrics(&mut self) -> Result<Option<Vec<Metrics>>> {
         self.tend()?;
         let mut all = Vec::new();
         for (_, instance) in &self.running {
-            match instance.metrics(http).await {
-                Ok(text) => all.push(text),
+            match instance.endpoint().metrics().await {
+                Ok(metrics) => all.push(metrics),
                 Err(_) => return Ok(None),
             }
         }
@@ -216,7 +221,7 @@ impl Fleet {
     pub(crate) fn violations(&self) -> Result<Vec<String>> {
         let mut found = self.violations.clone();
         for number in 1..=self.started {
-            let log = self.setup.logs.join(format!("instance-{number}.log"));
+            let log = log(&self.logs, number);
             let text = std::fs::read_to_string(&log).with_context(|| log.display().to_string())?;
             let panics = text.lines().filter(|line| line.contains("panicked at"));
             found.extend(panics.map(|line| format!("instance {number}: {line}")));
@@ -225,9 +230,7 @@ impl Fleet {
     }
 
     fn ended_badly(&mut self, number: usize, instance: &Instance, status: ExitStatus) {
-        let log = std::fs::read_to_string(instance.log()).unwrap_or_default();
-        let last: Vec<&str> = log.lines().rev().take(3).collect();
-        let last = last.into_iter().rev().collect::<Vec<_>>().join("\n    ");
+        let last = instance.last_lines(3).join("\n    ");
         self.violate(format!(
             "instance {number} ended with {status}:\n    {last}"
         ));
@@ -237,4 +240,9 @@ impl Fleet {
         self.clock.say(&format!("  VIOLATION: {what}"));
         self.violations.push(what);
     }
+}
+
+/// Where an instance's output goes.
+pub(crate) fn log(logs: &Path, number: usize) -> PathBuf {
+    logs.join(format!("instance-{number}.log"))
 }

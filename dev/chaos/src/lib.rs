@@ -6,7 +6,6 @@
 mod clock;
 mod fault;
 mod fleet;
-mod instance;
 mod lines;
 mod proxy;
 mod rival;
@@ -19,7 +18,6 @@ mod topics;
 mod verdict;
 
 pub use fault::Store;
-pub use instance::{Instance, Setup, Signal};
 pub use lines::Lines;
 pub use proxy::{Mode, Proxy};
 pub use run::{Plan, Verdict};

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use checker::Sampler;
+use instance::Setup;
 use rand::SeedableRng;
 use tokio::time::Instant;
 use workload::Workload;
 
 use crate::clock::Clock;
 use crate::fault::{Deck, Random, Store, span};
-use crate::fleet::Fleet;
-use crate::instance::Setup;
+use crate::fleet::{self, Fleet};
 use crate::servers::Servers;
 use crate::stack::Stack;
 use crate::{setup, shop, verdict};
@@ -101,17 +101,14 @@ impl Plan {
     pub async fn run(&self) -> Result<Verdict> {
         let clock = Clock::start();
         let (servers, mut fleet, session) = self.prepare(clock).await?;
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(5))
-            .build()?;
-        fleet.ready(&http, PATIENCE).await?;
+        fleet.ready(PATIENCE).await?;
         clock.say("the program is ready; faults begin");
         let shop = shop::Shop::open(session, self.rate, servers.targets());
         let faults = self.deal(&servers, &mut fleet, clock).await?;
         clock.say("everything is healed; the shop closes");
         servers.heal().await?;
         let (changes, sampler) = shop.close().await?;
-        let mut verdict = self.judge(&servers, &mut fleet, &http).await?;
+        let mut verdict = self.judge(&servers, &mut fleet).await?;
         watched(&mut verdict, &sampler);
         fleet.stop().await?;
         verdict.violations.extend(fleet.violations()?);
@@ -132,16 +129,15 @@ impl Plan {
         let logs = stack.logs();
         for old in 1..1000 {
             // Of an earlier run; what is not there is what is wanted.
-            std::fs::remove_file(logs.join(format!("instance-{old}.log"))).ok();
+            std::fs::remove_file(fleet::log(&logs, old)).ok();
         }
         let servers = Servers::new(stack, &self.stores, targets).await?;
         let setup = Setup {
             program: self.program.clone(),
             config,
             environment: servers.environment(),
-            logs,
         };
-        let fleet = Fleet::start(setup, clock)?;
+        let fleet = Fleet::start(setup, logs, clock)?;
         Ok((servers, fleet, session))
     }
 
@@ -176,14 +172,9 @@ impl Plan {
         Ok(servers + instances)
     }
 
-    async fn judge(
-        &self,
-        servers: &Servers,
-        fleet: &mut Fleet,
-        http: &reqwest::Client,
-    ) -> Result<Verdict> {
+    async fn judge(&self, servers: &Servers, fleet: &mut Fleet) -> Result<Verdict> {
         let targets = servers.targets();
-        let quiet = verdict::quiescence(targets, &self.stores, fleet, http, PATIENCE).await?;
+        let quiet = verdict::quiescence(targets, &self.stores, fleet, PATIENCE).await?;
         let mut verdict = Verdict {
             violations: quiet.violations(),
             recovery: quiet.time,
@@ -193,7 +184,7 @@ impl Plan {
         if found.is_empty() {
             found.extend(verdict::kafka(servers.stack().get("KAFKA_BROKERS")?, PATIENCE).await?);
             if self.stores.contains(&Store::Search) {
-                let replayed = verdict::replay_of_nothing(targets, fleet, http, PATIENCE).await?;
+                let replayed = verdict::replay_of_nothing(targets, fleet, PATIENCE).await?;
                 found.extend(replayed);
             }
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use checker::{Report, Stores, Targets};
+use instance::Metrics;
 use serde_json::Value;
 
 use crate::fault::Store;
@@ -12,6 +13,8 @@ use crate::topics;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long Elasticsearch, which is healed, may take for an answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Waits until the stores equal Postgres and the program says that nothing waits.
 ///
@@ -21,7 +24,6 @@ pub(crate) async fn quiescence(
     targets: &Targets,
     stores: &[Store],
     fleet: &mut Fleet,
-    http: &reqwest::Client,
     patience: Duration,
 ) -> Result<Quiescence> {
     let start = Instant::now();
@@ -30,13 +32,13 @@ pub(crate) async fn quiescence(
     sentinel(&connected).await?;
     loop {
         // A comparison is heavy: not before the program thinks that it is worth it.
-        while !caught_up(fleet, http).await? && start.elapsed() < patience {
+        while !caught_up(fleet).await? && start.elapsed() < patience {
             tokio::time::sleep(PAUSE).await;
         }
         let mut report = checker::compare(&connected).await?;
         let is_part = |store: &str| stores.iter().any(|it| it.server().name() == store);
         report.sections.retain(|section| is_part(section.store));
-        let caught_up = caught_up(fleet, http).await?;
+        let caught_up = caught_up(fleet).await?;
         let time = start.elapsed();
         if (report.is_equal() && caught_up) || time > patience {
             return Ok(Quiescence {
@@ -81,14 +83,6 @@ async fn sentinel(stores: &Stores) -> Result<()> {
     Ok(())
 }
 
-fn is_caught_up(metrics: &str) -> bool {
-    let lags = metrics.lines().filter(|line| {
-        line.starts_with("kafka_consumer_lag{") || line.starts_with("cdc_lag_seconds{")
-    });
-    lags.into_iter()
-        .all(|line| line.rsplit(' ').next() == Some("0"))
-}
-
 /// Nothing is written when an instance stops in order and another goes on in its place.
 ///
 /// # Errors
@@ -96,17 +90,17 @@ fn is_caught_up(metrics: &str) -> bool {
 pub(crate) async fn replay_of_nothing(
     targets: &Targets,
     fleet: &mut Fleet,
-    http: &reqwest::Client,
     patience: Duration,
 ) -> Result<Option<String>> {
-    let before = writes(targets, http).await?;
+    let http = reqwest::Client::builder().timeout(ANSWER).build()?;
+    let before = writes(targets, &http).await?;
     fleet.relieve().await?;
-    fleet.ready(http, patience).await?;
+    fleet.ready(patience).await?;
     let deadline = Instant::now() + patience;
-    while !caught_up(fleet, http).await? && Instant::now() < deadline {
+    while !caught_up(fleet).await? && Instant::now() < deadline {
         tokio::time::sleep(PAUSE).await;
     }
-    let after = writes(targets, http).await?;
+    let after = writes(targets, &http).await?;
     Ok((before != after).then(|| {
         format!(
             "{} writes reached Elasticsearch after a restart at rest",
@@ -116,11 +110,11 @@ pub(crate) async fn replay_of_nothing(
 }
 
 /// Whether every instance knows its lag and has none.
-async fn caught_up(fleet: &mut Fleet, http: &reqwest::Client) -> Result<bool> {
-    let metrics = fleet.metrics(http).await?.unwrap_or_default();
+async fn caught_up(fleet: &mut Fleet) -> Result<bool> {
+    let metrics = fleet.metrics().await?.unwrap_or_default();
     // An instance beside others may own nothing, but somebody owns something.
-    let known = metrics.iter().any(|it| it.contains("kafka_consumer_lag{"));
-    Ok(known && metrics.iter().all(|text| is_caught_up(text)))
+    let known = metrics.iter().any(Metrics::has_partitions);
+    Ok(known && !metrics.iter().any(Metrics::lags))
 }
 
 /// Index and delete operations that the indices have had.
@@ -166,17 +160,4 @@ pub(crate) async fn kafka(brokers: &str, patience: Duration) -> Result<Vec<Strin
         ));
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lag_is_not_caught_up() {
-        let at_rest = "kafka_consumer_lag{partition=\"0\"} 0\ncdc_lag_seconds{table=\"users\"} 0\n";
-        assert!(is_caught_up(at_rest));
-        assert!(!is_caught_up(&at_rest.replace("} 0\nc", "} 3\nc")));
-        assert!(!is_caught_up("cdc_lag_seconds{table=\"users\"} 0.25\n"));
-    }
 }

@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use checker::{Stores, Targets};
 use clap::{Parser, Subcommand};
-use program::{Endpoint, Program};
+use instance::Endpoint;
+use program::Program;
 use watch::Watch;
 use workload::{Session, Workload};
 
@@ -99,13 +100,14 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let config = arguments.root.join("examples/ecommerce/distributary.yaml");
     let log = arguments.logs.join("demo-distributary.log");
     let beside = std::env::current_exe()?.with_file_name("distributary");
-    let mut program = Program::start(arguments.program.as_ref().unwrap_or(&beside), &config, log)?;
+    let binary = arguments.program.clone().unwrap_or(beside);
+    let mut program = Program::start(binary, config, log)?;
     program.ready(patience).await?;
-    let (url, log) = (program.endpoint.url(), program.log().display());
+    let (url, log) = (program.endpoint().url(), program.log().display());
     clock.say(&format!("distributary is ready: {url}/metrics, log {log}"));
 
     let mut watch = Watch::default();
-    let begun = watch.begin(&stores, &program.endpoint, patience).await;
+    let begun = watch.begin(&stores, program.endpoint(), patience).await;
     // A program that died explains more than the question it did not answer.
     program.alive()?;
     let first = begun?;
@@ -114,11 +116,13 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         return Ok(false);
     }
     clock.say("every store holds the rows that were there before");
-    let done = watch.during(&mut session, &stores, &program.endpoint).await;
+    let done = watch
+        .during(&mut session, &stores, program.endpoint())
+        .await;
     program.alive()?;
     done?;
     clock.say(&format!("the workload is done: {}", session.summary()));
-    let is_equal = report(&stores, &mut watch, &program.endpoint, patience).await;
+    let is_equal = report(&stores, &mut watch, program.endpoint(), patience).await;
     program.alive()?;
     program.stop().await?;
     clock.say("distributary has stopped in order; the stack stays up until `make stack-down`");

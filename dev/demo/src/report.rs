@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use checker::{Report, Section, Stores};
+use instance::Metrics;
 
 use crate::table::Table;
 use crate::watch::Watch;
-use demo::Metrics;
 
 /// Tables in the order of the schema; the outbox is read by other consumers.
 const TABLES: [&str; 6] = [

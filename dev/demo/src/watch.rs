@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use checker::cache::Reader;
 use checker::{Report, Sampler, Stores, compare};
+use instance::{Endpoint, Metrics};
 use workload::Session;
-
-use crate::program::Endpoint;
-use demo::Metrics;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use demo::Metrics;
+use instance::Metrics;
 
 use crate::bench::Bench;
 use crate::config::{Pipeline, Sink};

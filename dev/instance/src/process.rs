@@ -1,8 +1,7 @@
-//! One process of the program: started, signalled, asked.
+//! One process of the program: started, signalled, waited for.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::net::TcpListener;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -10,17 +9,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::process::{Child, Command};
 
+use crate::Endpoint;
+
 /// How an instance is started.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The `distributary` binary.
     pub program: PathBuf,
-    /// Its configuration.
+    /// Its configuration, which listens on `${HTTP_LISTEN}`.
     pub config: PathBuf,
-    /// Addresses that the configuration names.
+    /// Variables that the configuration names, beside those that this process has.
     pub environment: HashMap<String, String>,
-    /// Where logs go.
-    pub logs: PathBuf,
 }
 
 /// A signal that a process can be sent.
@@ -41,25 +40,22 @@ pub enum Signal {
 pub struct Instance {
     child: Child,
     pid: u32,
-    url: String,
+    endpoint: Endpoint,
     log: PathBuf,
 }
 
 impl Instance {
-    /// Starts one; its log goes to `instance-NUMBER.log`, behind what is there.
+    /// Starts one that listens on this address; its output goes to a new file.
     ///
     /// # Errors
     /// Where the binary cannot be started.
-    pub fn start(setup: &Setup, number: usize) -> Result<Self> {
-        let address = free_address()?;
-        let log = setup.logs.join(format!("instance-{number}.log"));
-        let output = OpenOptions::new().create(true).append(true).open(&log);
-        let output = output.with_context(|| log.display().to_string())?;
+    pub fn start(setup: &Setup, address: &str, log: PathBuf) -> Result<Self> {
+        let output = File::create(&log).with_context(|| log.display().to_string())?;
         let child = Command::new(&setup.program)
             .args(["run", "--config"])
             .arg(&setup.config)
             .envs(&setup.environment)
-            .env("HTTP_LISTEN", &address)
+            .env("HTTP_LISTEN", address)
             .stdout(output.try_clone()?)
             .stderr(output)
             .kill_on_drop(true)
@@ -68,7 +64,7 @@ impl Instance {
         Ok(Self {
             pid: child.id().context("a process that was just started")?,
             child,
-            url: format!("http://{address}"),
+            endpoint: Endpoint::new(format!("http://{address}"))?,
             log,
         })
     }
@@ -79,10 +75,24 @@ impl Instance {
         self.pid
     }
 
+    /// Where it is asked.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Its log.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.log
+    }
+
+    /// The last lines of its log, so many at most: why it has ended, where it has.
+    #[must_use]
+    pub fn last_lines(&self, most: usize) -> Vec<String> {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let mut lines: Vec<_> = log.lines().map(str::to_owned).collect();
+        lines.split_off(lines.len().saturating_sub(most))
     }
 
     /// Sends a signal.
@@ -120,24 +130,25 @@ impl Instance {
     pub fn status(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
-
-    /// Whether it says that it is in its group and reaches its stores.
-    pub async fn is_ready(&self, http: &reqwest::Client) -> bool {
-        let answer = http.get(format!("{}/readyz", self.url)).send().await;
-        answer.is_ok_and(|it| it.status().is_success())
-    }
-
-    /// Its metrics, as text.
-    ///
-    /// # Errors
-    /// Where it does not answer.
-    pub async fn metrics(&self, http: &reqwest::Client) -> Result<String> {
-        let answer = http.get(format!("{}/metrics", self.url)).send().await?;
-        Ok(answer.error_for_status()?.text().await?)
-    }
 }
 
-/// A port that was free a moment ago.
-fn free_address() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_it_said_is_in_its_log() {
+        let setup = Setup {
+            program: "echo".into(),
+            config: "some.yaml".into(),
+            environment: HashMap::new(),
+        };
+        let log = std::env::temp_dir().join(format!("instance-{}.log", std::process::id()));
+        let mut instance = Instance::start(&setup, "127.0.0.1:1", log).unwrap();
+        let status = instance.ended(Duration::from_secs(60)).await.unwrap();
+        assert!(status.success(), "{status}");
+        assert_eq!(instance.status().unwrap(), Some(status));
+        assert_eq!(instance.last_lines(3), ["run --config some.yaml"]);
+        std::fs::remove_file(instance.log()).unwrap();
+    }
 }

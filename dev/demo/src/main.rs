@@ -4,7 +4,6 @@
 //! shop, waits until they have followed, and compares everything. Exit code 0 means that everything
 //! is equal, 1 that something differs, 2 that the demo could not be carried out.
 
-mod connector;
 mod program;
 mod recommend;
 mod report;
@@ -12,15 +11,16 @@ mod search;
 mod table;
 mod watch;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use checker::{Stores, Targets};
 use clap::{Parser, Subcommand};
 use instance::Endpoint;
 use program::Program;
+use tokio::process;
 use watch::Watch;
 use workload::{Session, Workload};
 
@@ -29,13 +29,10 @@ use workload::{Session, Workload};
 struct Arguments {
     #[command(flatten)]
     targets: Targets,
-    /// Kafka Connect's REST interface.
-    #[arg(long, env = "CONNECT_URL", default_value = "http://127.0.0.1:8083")]
-    connect_url: String,
     /// The program to show; by default the `distributary` beside this binary.
     #[arg(long)]
     program: Option<PathBuf>,
-    /// The repository: where `examples` and `connectors` are.
+    /// The repository: where `examples`, `connectors` and the stack are.
     #[arg(long, default_value = ".")]
     root: PathBuf,
     /// Where the program's log goes.
@@ -93,8 +90,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     }
     let mut session = prepare(arguments, &stores, &clock).await?;
 
-    let connector = arguments.root.join("connectors/ecommerce.json");
-    connector::register(&arguments.connect_url, &connector, patience).await?;
+    connect(&arguments.root, patience).await?;
     clock.say("Debezium's connector runs");
 
     let config = arguments.root.join("examples/ecommerce/distributary.yaml");
@@ -161,6 +157,23 @@ async fn prepare(arguments: &Arguments, stores: &Stores, clock: &Clock) -> Resul
     let session = workload.open(arguments.targets.postgres().await?).await?;
     clock.say("the shop's tables are there, with rows in them");
     Ok(session)
+}
+
+/// Debezium's connector, as `make connector` registers it: the command waits until its task runs,
+/// and says why where it does not.
+async fn connect(root: &Path, patience: Duration) -> Result<()> {
+    let registered = process::Command::new(root.join("dev/stack/stack"))
+        .args(["connector", "register", "ecommerce"])
+        .env("START_TIMEOUT", patience.as_secs().to_string())
+        .stdout(Stdio::null())
+        .status()
+        .await
+        .context("starting dev/stack/stack")?;
+    ensure!(
+        registered.success(),
+        "the connector does not run, see above"
+    );
+    Ok(())
 }
 
 /// Prints the report and says whether everything in it is equal.

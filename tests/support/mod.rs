@@ -1,5 +1,7 @@
 //! What tests of several modules share.
 
+pub(crate) mod connector;
+pub(crate) mod database;
 pub(crate) mod feed;
 pub(crate) mod kafka;
 pub(crate) mod program;

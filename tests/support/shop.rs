@@ -8,18 +8,19 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use checker::{Stores, Targets};
 use neo4rs::query;
-use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::connector::Connector;
 use super::kafka::Kafka;
 use super::program::{Call, Program};
 use super::redis_server::Server;
-use super::{DEADLINE, clean_up, stack, unique, until};
+use super::{DEADLINE, clean_up, database, stack, unique, until};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+const SCHEMA: &str = include_str!("../../examples/ecommerce/schema.sql");
 const TABLES: [&str; 6] = [
     "users",
     "categories",
@@ -48,7 +49,7 @@ impl Shop {
         let turn = ONE_AT_A_TIME.lock().await;
         let name = unique();
         let redis = Server::start(&["--save", ""]).await.unwrap();
-        create_database(&name).await.unwrap();
+        database::create(&name, SCHEMA).await.unwrap();
         let targets = targets(&name, redis.url());
         let mut kafka = Kafka::new(&stack("KAFKA_BROKERS"), &name);
         for table in TABLES {
@@ -140,32 +141,13 @@ impl Shop {
         ] {
             config[key] = json!(value);
         }
-        let connector = format!("{}/connectors/{name}", stack("CONNECT_URL"));
-        let http = &self.stores.http;
-        until("the connector is registered", async || {
-            let put = http.put(format!("{connector}/config")).json(&config);
-            let answer = put.send().await.unwrap();
-            // The worker takes no changes while it rebalances.
-            let busy = answer.status() == StatusCode::CONFLICT;
-            assert!(busy || answer.status().is_success(), "{answer:?}");
-            (!busy).then_some(())
-        })
-        .await;
-        until("the connector runs", async || {
-            let answer = http.get(format!("{connector}/status")).send().await;
-            let status: Value = answer.unwrap().json().await.unwrap_or_default();
-            let task = &status["tasks"][0];
-            assert_ne!(task["state"], "FAILED", "{}", task["trace"]);
-            (task["state"] == "RUNNING").then_some(())
-        })
-        .await;
+        Connector::new(name).register(&config).await;
     }
 
     async fn remove(name: &str) -> Result<()> {
+        Connector::new(name).remove().await?;
+        database::remove(name).await.context("the database")?;
         let http = reqwest::Client::new();
-        let connector = format!("{}/connectors/{name}", stack("CONNECT_URL"));
-        http.delete(connector).send().await?;
-        remove_database(name).await.context("the database")?;
         let found = format!("{}/_cat/indices/{name}_*?h=index", stack("ES_URL"));
         let found = http.get(found).send().await?.text().await?;
         for index in found.split_whitespace() {
@@ -190,7 +172,7 @@ fn topic(name: &str, table: &str) -> String {
 
 fn targets(name: &str, redis_url: String) -> Targets {
     Targets {
-        pg_url: database_url(name),
+        pg_url: database::url(name),
         es_url: stack("ES_URL"),
         redis_url,
         neo4j_uri: stack("NEO4J_URI"),
@@ -232,42 +214,6 @@ drain_timeout: 4s
             path
         })
         .to_vec()
-}
-
-fn database_url(name: &str) -> String {
-    let url = stack("PG_URL");
-    let (server, _) = url.rsplit_once('/').unwrap();
-    format!("{server}/{name}")
-}
-
-async fn create_database(name: &str) -> Result<()> {
-    let admin = workload::connect(&database_url("postgres")).await?;
-    admin
-        .batch_execute(&format!("CREATE DATABASE {name}"))
-        .await?;
-    let client = workload::connect(&database_url(name)).await?;
-    client
-        .batch_execute(include_str!("../../examples/ecommerce/schema.sql"))
-        .await?;
-    Ok(())
-}
-
-/// The slot outlives its connector, and the database cannot go before it.
-async fn remove_database(name: &str) -> Result<()> {
-    let admin = workload::connect(&database_url("postgres")).await?;
-    let drop_slot = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
-                     WHERE slot_name = $1 AND NOT active";
-    let slots = "SELECT slot_name FROM pg_replication_slots WHERE slot_name = $1";
-    until("the slot is free", async || {
-        admin.query(drop_slot, &[&name]).await.ok()?;
-        let left = admin.query(slots, &[&name]).await.ok()?;
-        left.is_empty().then_some(())
-    })
-    .await;
-    admin
-        .batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-        .await?;
-    Ok(())
 }
 
 async fn empty_graph(name: &str) -> Result<()> {

@@ -1,9 +1,5 @@
 //! The same on connectors that run now: another version of Debezium shows itself here.
 
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt as _;
-
 use super::captured::{DOUBLE, NANOSECONDS, PRECISE};
 use super::connector::{Capture, Mode};
 use super::{applied, assert_same, changes, columns, rows, table};
@@ -57,52 +53,40 @@ async fn insert(capture: &Capture, base: i64) {
     capture.client.batch_execute(&rows).await.unwrap();
 }
 
-/// Runs a test on a capture of its own and removes it, whatever comes of the test.
-async fn captured(purpose: &str, test: impl AsyncFnOnce(&mut Capture)) {
-    let mut capture = Capture::new(purpose, SCHEMA).await;
-    let result = AssertUnwindSafe(test(&mut capture)).catch_unwind().await;
-    capture.remove().await;
-    if let Err(panic) = result {
-        std::panic::resume_unwind(panic);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_is_the_same_with_schemas_and_without_from_snapshot_and_stream() {
-    captured("types", async |capture| {
-        let tables = ["every_type", "typed_key"];
-        insert(capture, 0).await;
-        capture.start(Mode::PLAIN, &tables).await;
-        for (mode, _) in WITH_SCHEMAS {
-            capture.start(mode, &tables).await;
-        }
-        // A task runs before its snapshot is done: only what comes after that is streamed.
-        for mode in modes() {
-            capture.records(mode, "every_type", 4).await;
-        }
-        insert(capture, 100).await;
-        let plain = capture.records(Mode::PLAIN, "every_type", 8).await;
-        let plain = rows(&changes(table("every_type", &["id"]), plain));
-        assert_same(&plain, &plain, &[]);
-        compare_with_postgres(capture, &plain).await;
-        for (mode, lossy) in WITH_SCHEMAS {
-            let wrapped = capture.records(mode, "every_type", 8).await;
-            let wrapped = rows(&changes(table("every_type", &["id"]), wrapped));
-            assert_same(&plain, &wrapped, lossy);
-        }
-        let key = ["a", "b", "d"];
-        let mut keys = vec![];
-        for mode in modes() {
-            let records = capture.records(mode, "typed_key", 2).await;
-            let table = table("typed_key", &["a", "b", "c", "d", "e"]);
-            let row = changes(table, records).remove(1).key;
-            let mut row = columns(&row);
-            row.retain(|name, _| key.contains(&&**name));
-            keys.push(row);
-        }
-        assert!(keys.iter().all(|row| *row == keys[0]), "{keys:?}");
-    })
-    .await;
+    let mut capture = Capture::new(SCHEMA).await;
+    let tables = ["every_type", "typed_key"];
+    insert(&capture, 0).await;
+    capture.start(Mode::PLAIN, &tables).await;
+    for (mode, _) in WITH_SCHEMAS {
+        capture.start(mode, &tables).await;
+    }
+    // A task runs before its snapshot is done: only what comes after that is streamed.
+    for mode in modes() {
+        capture.records(mode, "every_type", 4).await;
+    }
+    insert(&capture, 100).await;
+    let plain = capture.records(Mode::PLAIN, "every_type", 8).await;
+    let plain = rows(&changes(table("every_type", &["id"]), plain));
+    assert_same(&plain, &plain, &[]);
+    compare_with_postgres(&capture, &plain).await;
+    for (mode, lossy) in WITH_SCHEMAS {
+        let wrapped = capture.records(mode, "every_type", 8).await;
+        let wrapped = rows(&changes(table("every_type", &["id"]), wrapped));
+        assert_same(&plain, &wrapped, lossy);
+    }
+    let key = ["a", "b", "d"];
+    let mut keys = vec![];
+    for mode in modes() {
+        let records = capture.records(mode, "typed_key", 2).await;
+        let table = table("typed_key", &["a", "b", "c", "d", "e"]);
+        let row = changes(table, records).remove(1).key;
+        let mut row = columns(&row);
+        row.retain(|name, _| key.contains(&&**name));
+        keys.push(row);
+    }
+    assert!(keys.iter().all(|row| *row == keys[0]), "{keys:?}");
 }
 
 fn modes() -> impl Iterator<Item = Mode> {
@@ -145,28 +129,26 @@ async fn compare_with_postgres(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn infinite_times_and_numbers_have_one_form_from_snapshot_and_stream() {
-    captured("far", async |capture| {
-        let tables = ["far_times", "not_numbers"];
-        insert(capture, 0).await;
-        capture.start(Mode::PLAIN, &tables).await;
-        capture.records(Mode::PLAIN, "not_numbers", 4).await;
-        insert(capture, 100).await;
-        let far = capture.records(Mode::PLAIN, "far_times", 10).await;
-        let far = rows(&changes(table("far_times", &["id"]), far));
-        // Debezium's snapshot loses the sign of a date before Christ.
-        assert_same(&far, &far, &["c_date"]);
-        for (id, name) in [
-            (3, "\"infinity\""),
-            (103, "\"infinity\""),
-            (104, "\"-infinity\""),
-        ] {
-            assert!(far[&id].values().all(|json| json.as_deref() == Some(name)));
-        }
-        let numbers = capture.records(Mode::PLAIN, "not_numbers", 8).await;
-        let numbers = rows(&changes(table("not_numbers", &["id"]), numbers));
-        assert_same(&numbers, &numbers, &[]);
-    })
-    .await;
+    let mut capture = Capture::new(SCHEMA).await;
+    let tables = ["far_times", "not_numbers"];
+    insert(&capture, 0).await;
+    capture.start(Mode::PLAIN, &tables).await;
+    capture.records(Mode::PLAIN, "not_numbers", 4).await;
+    insert(&capture, 100).await;
+    let far = capture.records(Mode::PLAIN, "far_times", 10).await;
+    let far = rows(&changes(table("far_times", &["id"]), far));
+    // Debezium's snapshot loses the sign of a date before Christ.
+    assert_same(&far, &far, &["c_date"]);
+    for (id, name) in [
+        (3, "\"infinity\""),
+        (103, "\"infinity\""),
+        (104, "\"-infinity\""),
+    ] {
+        assert!(far[&id].values().all(|json| json.as_deref() == Some(name)));
+    }
+    let numbers = capture.records(Mode::PLAIN, "not_numbers", 8).await;
+    let numbers = rows(&changes(table("not_numbers", &["id"]), numbers));
+    assert_same(&numbers, &numbers, &[]);
 }
 
 const TOAST: &str = "
@@ -188,31 +170,29 @@ const SWAP: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unchanged_large_values_and_moved_keys_are_recognised() {
-    captured("moves", async |capture| {
-        let tables = ["toasted", "swapped"];
-        for mode in [Mode::PLAIN, WITH_SCHEMAS[0].0] {
-            capture.start(mode, &tables).await;
+    let mut capture = Capture::new(SCHEMA).await;
+    let tables = ["toasted", "swapped"];
+    for mode in [Mode::PLAIN, WITH_SCHEMAS[0].0] {
+        capture.start(mode, &tables).await;
+    }
+    capture.client.batch_execute(TOAST).await.unwrap();
+    capture.client.batch_execute(SWAP).await.unwrap();
+    for mode in [Mode::PLAIN, WITH_SCHEMAS[0].0] {
+        // Insert, update, and three records of the changed key.
+        let records = capture.records(mode, "toasted", 5).await;
+        let changes_of = changes(table("toasted", &["id"]), records);
+        let row = |index: usize| changes_of[index].after.as_ref().unwrap();
+        assert!(!row(0).is_partial());
+        for index in [1, 3] {
+            assert_eq!(row(index).get("n"), Some(Value::Json("2")));
+            let mut large = row(index).columns().filter(|(name, _)| name.contains('_'));
+            assert!(large.all(|(_, value)| value == Value::Unavailable));
         }
-        capture.client.batch_execute(TOAST).await.unwrap();
-        capture.client.batch_execute(SWAP).await.unwrap();
-        for mode in [Mode::PLAIN, WITH_SCHEMAS[0].0] {
-            // Insert, update, and three records of the changed key.
-            let records = capture.records(mode, "toasted", 5).await;
-            let changes_of = changes(table("toasted", &["id"]), records);
-            let row = |index: usize| changes_of[index].after.as_ref().unwrap();
-            assert!(!row(0).is_partial());
-            for index in [1, 3] {
-                assert_eq!(row(index).get("n"), Some(Value::Json("2")));
-                let mut large = row(index).columns().filter(|(name, _)| name.contains('_'));
-                assert!(large.all(|(_, value)| value == Value::Unavailable));
-            }
-            let records = capture.records(mode, "swapped", 18).await;
-            let left = applied(&changes(table("swapped", &["id"]), records));
-            let name = |id: i64| left[&id]["name"].as_deref();
-            assert_eq!(left.keys().collect::<Vec<_>>(), [&1, &2, &7]);
-            assert_eq!((name(1), name(2)), (Some("\"b\""), Some("\"a\"")));
-            assert_eq!(name(7), Some("\"f\""));
-        }
-    })
-    .await;
+        let records = capture.records(mode, "swapped", 18).await;
+        let left = applied(&changes(table("swapped", &["id"]), records));
+        let name = |id: i64| left[&id]["name"].as_deref();
+        assert_eq!(left.keys().collect::<Vec<_>>(), [&1, &2, &7]);
+        assert_eq!((name(1), name(2)), (Some("\"b\""), Some("\"a\"")));
+        assert_eq!(name(7), Some("\"f\""));
+    }
 }

@@ -152,11 +152,9 @@ fn index(id: &str, version: i64, after: &[(&str, &str)]) -> Document {
     document(id, version, Some(after))
 }
 
-/// The row under its new key, after its key was changed.
-fn moved(from: &str, to: &str, version: i64, after: &[(&str, &str)]) -> Document {
-    let mut change = change(Op::Create, to, version, Some(after));
-    change.moved_from = Some(key(from));
-    project(change)
+/// A row that is new, or new under this key.
+fn created(id: &str, version: i64, after: &[(&str, &str)]) -> Document {
+    project(change(Op::Create, id, version, Some(after)))
 }
 
 fn project(change: Change) -> Document {

@@ -61,13 +61,12 @@ fn document(alias: &str, document: &Document) -> String {
         document::Action::Delete => format!("delete {alias}/{id}"),
         document::Action::Partial(partial) => {
             let missing: Vec<&str> = partial.missing.iter().map(AsRef::as_ref).collect();
-            let from = partial.fill_from.as_ref();
-            let from = from.map_or(String::new(), |old| format!(" or of {alias}/{old}"));
-            format!(
-                "index {alias}/{id}, with what the document there{from} has of: {}\n{}",
-                missing.join(", "),
-                partial.known.as_str()
-            )
+            let missing = missing.join(", ");
+            let rest = match partial.since {
+                None => format!("with what the document there has of: {missing}"),
+                Some(_) => format!("without what was not sent: {missing}"),
+            };
+            format!("index {alias}/{id}, {rest}\n{}", partial.known.as_str())
         }
     }
 }

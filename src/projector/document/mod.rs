@@ -5,7 +5,10 @@
 //! line, put together from slices of the record: no value is parsed on the way.
 //!
 //! The surprising case is [`Partial`]: a row with columns that Debezium did not send. What such a
-//! row lacks may only be taken from a document of *the same life of the row*, hence its `since`.
+//! row lacks may only be taken from a document of *the same life of the row*, hence its `since`. The
+//! document of the key that a row had before is none: what it holds while the new one is written may
+//! be older than the change of the key, or another row's by then, since keys of different partitions
+//! are in no order.
 
 mod fields;
 mod fill;
@@ -62,9 +65,6 @@ pub struct Partial {
     /// Documents below this version are of an earlier row with the same key: nothing may be taken
     /// from them. `None`: the row lived on, any document below the mutation's version will do.
     pub since: Option<Version>,
-    /// The id of the document that has the missing fields if the own one has not: the old key's,
-    /// after a change of the primary key.
-    pub fill_from: Option<Arc<str>>,
 }
 
 impl Mutation for Document {
@@ -136,7 +136,6 @@ impl Partial {
                     return Action::Index(self.known);
                 }
                 self.since = older.since;
-                self.fill_from = older.fill_from;
                 Action::Partial(self)
             }
         }

@@ -70,13 +70,11 @@ impl DocumentProjector {
         if missing.is_empty() {
             return Ok(Action::Index(known));
         }
-        let old_key = change.moved_from.as_ref();
         Ok(Action::Partial(Partial {
             known,
             missing,
             // An update goes on with its document; anything else begins a row's life.
             since: (change.op != Op::Update).then_some(change.version),
-            fill_from: old_key.map(|key| self.id(key)).transpose()?,
         }))
     }
 

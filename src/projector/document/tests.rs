@@ -189,7 +189,7 @@ fn an_unavailable_column_is_missing_and_no_placeholder_is_in_the_body() {
     let partial = partial(&document);
     assert_eq!(&*partial.known, r#"{"id":1,"n":2}"#);
     assert_eq!(partial.missing, [MissingField::from("text")]);
-    assert_eq!((partial.since, &partial.fill_from), (None, &None));
+    assert_eq!(partial.since, None);
 }
 
 #[test]
@@ -201,13 +201,12 @@ fn an_unavailable_column_that_no_field_reads_does_not_matter() {
 }
 
 #[test]
-fn a_moved_row_is_filled_from_its_old_key_only() {
+fn a_row_under_a_new_key_is_filled_from_no_document_before_it() {
     let after = row(&[("id", "2"), ("text", "-")]);
     let mut moved = change(Op::Create, 9, &[("id", "2")], Some(after));
     moved.moved_from = Some(Row::from_pairs(&[("id", "1")]));
     let document = project(&projector(None, None), &moved);
     let partial = partial(&document);
-    assert_eq!(partial.fill_from.as_deref(), Some("1"));
     assert_eq!(partial.since, Some(Version::new(0, 9)));
 }
 

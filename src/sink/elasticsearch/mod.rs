@@ -28,7 +28,7 @@ use self::client::{Client, Request};
 use self::partial::{Completed, Reads};
 use self::spares::Spares;
 pub use self::target::DocumentProjection;
-use self::target::{Target, is_id, without_asking};
+use self::target::{Target, without_asking};
 use crate::change::{ProjectionId, Version};
 use crate::config;
 use crate::projector::Mutation;
@@ -135,35 +135,23 @@ impl Elasticsearch {
         chunk: &[usize],
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), SinkError> {
-        let mut reads = Reads::default();
-        let mut asked = 0;
         let partials: Vec<_> = chunk
             .iter()
             .filter_map(|item| partial_of(batch, *item))
             .collect();
-        for (_, document, partial) in &partials {
-            let target = self.target(document)?;
-            for id in [Some(&*document.key.id), old_id(partial)]
-                .into_iter()
-                .flatten()
-            {
-                reads.push(target, id);
-                asked += 1;
-            }
+        let mut reads = Reads::default();
+        for (_, document, _) in &partials {
+            reads.push(self.target(document)?, &document.key.id);
         }
         let reply = self.read(reads.finish(), chunk.len()).await?;
         let limit = self.chunk.load(Ordering::Relaxed);
         let next = partial::next_chunk(limit, chunk.len(), reply.len());
         self.chunk.store(next, Ordering::Relaxed);
-        let mut got = partial::read(&reply, asked)
-            .map_err(SinkError::Outage)?
-            .into_iter();
+        let found = partial::read(&reply, partials.len()).map_err(SinkError::Outage)?;
         let mut request = BulkRequest::default();
         let mut incomplete = Vec::new();
-        for (item, document, partial) in partials {
-            let (own, old) = (got.next(), old_id(partial).and_then(|_| got.next()));
-            let own = own.expect("there is an answer for each read");
-            match partial::complete(partial, document.version, &own, old.as_ref()) {
+        for ((item, document, partial), found) in partials.into_iter().zip(found) {
+            match partial::complete(partial, document.version, &found) {
                 Completed::Settled(outcome) => outcomes[item] = Some(outcome),
                 Completed::Index(body, whole) => {
                     let target = self.target(document)?;
@@ -285,11 +273,6 @@ impl Elasticsearch {
 /// Whether a rejection may be the alias's fault.
 fn is_suspect(answer: &Outcome) -> bool {
     matches!(answer, Outcome::Rejected(it) if it.kind == "illegal_argument_exception")
-}
-
-/// The id under which the row was before, if a document can have it.
-fn old_id(partial: &Partial) -> Option<&str> {
-    partial.fill_from.as_deref().filter(|id| is_id(id))
 }
 
 fn partial_of(batch: &[Document], item: usize) -> Option<(usize, &Document, &Partial)> {

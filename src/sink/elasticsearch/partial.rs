@@ -91,37 +91,25 @@ pub(super) enum Completed {
     Settled(Outcome),
 }
 
-/// Completes `partial`, which is to have `version`, from the document in the index and that of the
-/// row's old key.
-pub(super) fn complete(
-    partial: &Partial,
-    version: Version,
-    own: &Got<'_>,
-    old: Option<&Got<'_>>,
-) -> Completed {
-    let errors = [Some(own), old].into_iter().flatten();
-    if let Some(error) = errors.filter_map(|got| got.error.as_ref()).next() {
+/// Completes `partial`, which is to have `version`, from what the index holds of it.
+pub(super) fn complete(partial: &Partial, version: Version, found: &Got<'_>) -> Completed {
+    if let Some(error) = &found.error {
         return Completed::Settled(Outcome::Failed(error.of_read()));
     }
-    if own.found && own.version > version.get() {
+    if found.found && found.version > version.get() {
         return Completed::Settled(Outcome::Stale);
     }
-    let of_this_row = |got: &&Got<'_>| partial.since.is_none_or(|it| got.version >= it.get());
-    let sources = [Some(own).filter(of_this_row), old];
-    let (mut known, mut missing) = (partial.known.clone(), partial.missing.clone());
-    for got in sources.into_iter().flatten().filter(|got| got.found) {
-        if missing.is_empty() {
-            break;
-        }
-        let Some(source) = got.source else {
-            return Completed::Settled(Outcome::Rejected(no_source()));
-        };
-        match fill(&known, &missing, source.get()) {
-            Ok(filled) => (known, missing) = filled,
-            Err(_) => return Completed::Settled(Outcome::Failed(unintelligible("_mget"))),
-        }
+    let is_of_this_row = partial.since.is_none_or(|it| found.version >= it.get());
+    if !found.found || !is_of_this_row {
+        return Completed::Index(partial.known.clone(), false);
     }
-    Completed::Index(known, missing.is_empty())
+    let Some(source) = found.source else {
+        return Completed::Settled(Outcome::Rejected(no_source()));
+    };
+    match fill(&partial.known, &partial.missing, source.get()) {
+        Ok((known, missing)) => Completed::Index(known, missing.is_empty()),
+        Err(_) => Completed::Settled(Outcome::Failed(unintelligible("_mget"))),
+    }
 }
 
 fn no_source() -> Rejection {

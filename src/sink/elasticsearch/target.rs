@@ -86,11 +86,6 @@ impl Target {
     }
 }
 
-/// Whether Elasticsearch could have a document with this id.
-pub(super) fn is_id(id: &str) -> bool {
-    (1..=MAX_ID_BYTES).contains(&id.len())
-}
-
 /// What can be said of a document before any request: Elasticsearch takes no such id, so there is
 /// nothing to delete either.
 pub(super) fn without_asking(document: &Document) -> Option<Outcome> {

@@ -55,6 +55,9 @@ pub enum Op {
     Read,
     /// `d`, or a tombstone whose `d` was compacted away.
     Delete,
+    /// `d` of a row that leaves its key to another one, which took it in the same transaction: what
+    /// is kept under the key is the other row's, and what was made of the old row's values goes.
+    Leave,
 }
 
 /// One committed change of one row.
@@ -69,7 +72,7 @@ pub struct Change {
     /// The old row; present only where the table is declared `replica_identity: full` and the
     /// record carries one, because under any other identity its columns are made up.
     pub before: Option<Row>,
-    /// The new row; `None` exactly when `op` is [`Op::Delete`].
+    /// The new row; `None` exactly when `op` is [`Op::Delete`] or [`Op::Leave`].
     pub after: Option<Row>,
     /// The key this row had before, when this is the `c` of a primary-key change.
     pub moved_from: Option<Row>,

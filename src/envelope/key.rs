@@ -42,6 +42,11 @@ impl KeyReader {
         }
     }
 
+    /// Whether a column is one of the key.
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.known.shape.position(column).is_some()
+    }
+
     /// The row of the key columns.
     pub(super) fn read(
         &mut self,

@@ -9,6 +9,7 @@
 //! the value (a tenth for its `source`, which is only compared), 30 % to bring the row to its form
 //! (half of that for the json column), 12 % for the key, 7 % to see that the text is UTF-8.
 
+mod blank;
 mod decimal;
 mod error;
 mod fields;
@@ -77,8 +78,6 @@ pub enum Ignored {
     Tombstone,
     /// A record with neither key nor value: the tombstone of a row without a key.
     Empty,
-    /// A change of a row whose key another row took in the same transaction.
-    KeyTaken,
 }
 
 impl Ignored {
@@ -92,7 +91,6 @@ impl Ignored {
             Self::Notification => "notification",
             Self::Tombstone => "tombstone",
             Self::Empty => "empty",
-            Self::KeyTaken => "key_taken",
         }
     }
 }

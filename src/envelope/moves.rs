@@ -6,6 +6,10 @@
 //! that order they would delete a live row. The `before` image of the `d` tells: it is not the row
 //! that moved in. Headers cannot tell: a row that moves in and out again in one transaction (by way
 //! of a temporary key) has the same ones, and its `d` must be applied.
+//!
+//! An image can be made up, though, where the record is older than the table's full identity: all
+//! but its key is null or a type's zero then. Until an update has shown that old rows are sent, such
+//! an image does not tell a row that was inserted from itself.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
@@ -27,7 +31,9 @@ pub struct KeyMoves {
     /// The transaction that the rows below came in.
     tx_id: Option<u64>,
     /// By the hash of a key's text: the row that took the key in this transaction.
-    residents: HashMap<u64, Fingerprint, RandomState>,
+    residents: HashMap<u64, Resident, RandomState>,
+    /// Whether an update has come with its old row: images are real.
+    images_are_real: bool,
     hasher: RandomState,
     /// The key of the `d` that was the record before this one.
     deleted: Option<Arc<String>>,
@@ -38,6 +44,14 @@ pub struct KeyMoves {
     /// From the first such row to the end, the transactions before that had one and may not be
     /// committed yet.
     past: VecDeque<Range<i64>>,
+}
+
+/// A row that took a key.
+#[derive(Clone, Copy, Debug)]
+struct Resident {
+    image: Fingerprint,
+    /// Whether it had another key before.
+    moved: bool,
 }
 
 /// A row image's columns and their text.
@@ -59,6 +73,8 @@ pub(super) struct Seen<'a> {
     pub(super) moved: bool,
     /// How many columns the images have, and the text of these; only where they can be trusted.
     pub(super) before: Option<(usize, &'a str)>,
+    /// Whether `before` may be made up, see [`super::blank`].
+    pub(super) before_is_blank: bool,
     pub(super) after: Option<(usize, &'a str)>,
 }
 
@@ -79,6 +95,7 @@ impl KeyMoves {
             self.past.extend(moved_at.map(|first| first..self.last + 1));
         }
         self.last = seen.offset;
+        self.images_are_real |= seen.op == Op::Update && seen.before.is_some();
         let comes = seen.op == Op::Create && seen.after.is_some();
         if self.residents.is_empty() && !comes {
             return false;
@@ -87,16 +104,20 @@ impl KeyMoves {
         let resident = self.residents.get(&key).copied();
         let leaves = match (resident, self.fingerprint(seen.before)) {
             // Images of different columns (the table was altered meanwhile) cannot be compared.
-            (Some(resident), Some(old)) => resident.columns == old.columns && resident != old,
+            (Some(Resident { image, moved }), Some(old)) => {
+                let is_real = self.images_are_real || !seen.before_is_blank;
+                image.columns == old.columns && image != old && (moved || is_real)
+            }
             _ => false,
         };
         if !leaves {
             match self.fingerprint(seen.after) {
                 None => drop(self.residents.remove(&key)),
-                Some(new) => {
+                Some(image) => {
                     let room = seen.moved || self.residents.len() < INSERTS_KEPT;
                     if resident.is_some() || (comes && room) {
-                        self.residents.insert(key, new);
+                        let moved = seen.moved || resident.is_some_and(|it| it.moved);
+                        self.residents.insert(key, Resident { image, moved });
                         if seen.moved {
                             self.moved_at.get_or_insert(seen.offset);
                         }

@@ -47,35 +47,47 @@ impl Image {
         Some((self.cells.len(), text))
     }
 
+    /// The columns' names and values, as they are in the text.
+    pub(super) fn values<'t>(&self, text: &'t str) -> impl Iterator<Item = (&str, &'t str)> {
+        let value = |cell: &Cell| {
+            text.get(cell.range())
+                .expect("cells lie on value boundaries")
+        };
+        let values = self.cells.iter().map(value);
+        self.known.shape.names().zip(values)
+    }
+
     /// Brings the values to their canonical form. Those that have to be rewritten are appended to
     /// `rewritten`, which is to follow the text. `partial`: placeholders for unchanged TOASTed
     /// values can occur (D5).
+    ///
+    /// # Errors
+    /// The first value that cannot be brought to it; it is left as it is, and the others are not.
     pub(super) fn canonicalize(
         &mut self,
         text: &str,
         rewritten: &mut String,
         partial: bool,
     ) -> Result<(), DecodeError> {
+        let mut wrong = Ok(());
         for index in 0..self.cells.len() {
             let range = self.cells[index].range();
             let json = text.get(range).expect("cells lie on value boundaries");
             if self.types.is_none() && !self.known.json[index] && is_canonical(json) {
                 continue;
             }
-            let value = self
-                .value(index, json, partial)
-                .map_err(|problem| self.error(index, problem))?;
-            match value {
-                None => self.cells[index] = Cell::UNAVAILABLE,
-                Some(Cow::Borrowed(same)) if std::ptr::eq(same, json) => {}
-                Some(value) => {
+            match self.value(index, json, partial) {
+                Err(problem) => wrong = wrong.and(Err(self.error(index, problem))),
+                Ok(None) => self.cells[index] = Cell::UNAVAILABLE,
+                Ok(Some(Cow::Borrowed(same))) if std::ptr::eq(same, json) => {}
+                Ok(Some(value)) => {
                     let start = text.len() + rewritten.len();
                     rewritten.push_str(&value);
                     self.cells[index] = Cell::new(start, start + value.len());
                 }
             }
         }
-        Ok(())
+        wrong
     }
 
     /// The row, whose values lie in this text: the record's, and then what was rewritten.

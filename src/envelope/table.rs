@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::blank::is_blank;
 use super::error::{DecodeError, Part};
 use super::fields::Columns;
 use super::key::KeyReader;
@@ -129,20 +130,24 @@ impl Table {
             tx_id: located.tx_id,
             moved: record.old_key.is_some(),
             before: trusted(&located.before),
+            before_is_blank: self.is_blank(&text, &located),
             after: trusted(&located.after),
         };
-        if moves.row_has_left(&seen) {
-            return Ok(Decoded::Ignored(Ignored::KeyTaken));
-        }
+        let op = match moves.row_has_left(&seen) {
+            true => Op::Leave,
+            false => located.op,
+        };
         // Only here can Postgres have left a value out (D5).
         let partial = located.op == Op::Update || record.old_key.is_some();
         let header = record.old_key;
         let moved_from = header.and_then(|key| self.keys.read_header(&self.name, key));
         self.rewritten.clear();
-        for (image, partial) in [(&mut located.before, false), (&mut located.after, partial)] {
-            if let Some(image) = image {
-                image.canonicalize(&text, &mut self.rewritten, partial)?;
-            }
+        if let Some(image) = &mut located.before {
+            // What is wrong with the old row is what this record may mend.
+            drop(image.canonicalize(&text, &mut self.rewritten, false));
+        }
+        if let Some(image) = located.after.as_mut().filter(|_| op != Op::Leave) {
+            image.canonicalize(&text, &mut self.rewritten, partial)?;
         }
         text.reserve_exact(self.rewritten.len());
         text.push_str(&self.rewritten);
@@ -150,14 +155,25 @@ impl Table {
         let row = |image: Image| image.row(&text);
         Ok(Decoded::Change(Change {
             table: self.id,
-            op: located.op,
+            op,
             key,
             before: located.before.map(row),
-            after: located.after.map(row),
+            after: located.after.filter(|_| op != Op::Leave).map(row),
             moved_from,
             version: Version::new(self.epoch, record.offset),
             committed_at_ms: located.committed_at_ms.unwrap_or(record.timestamp_ms),
         }))
+    }
+
+    /// Whether the old row of a delete has nothing but its key.
+    fn is_blank(&self, text: &str, located: &Located) -> bool {
+        match &located.before {
+            Some(image) if located.op == Op::Delete => {
+                let mut values = image.values(text);
+                values.all(|(column, json)| self.keys.has(column) || is_blank(json))
+            }
+            _ => false,
+        }
     }
 
     fn content(&mut self, text: &str) -> Result<Content, DecodeError> {

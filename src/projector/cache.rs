@@ -190,6 +190,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_row_that_leaves_its_key_to_another_makes_the_keys_of_its_values_stale() {
+        let old = product(r#""lamp""#, "null", "false");
+        assert_eq!(
+            keys(&change(Op::Leave, Some(old), None)),
+            ["product:7", "product:slug:lamp"]
+        );
+    }
+
+    #[test]
     fn a_snapshot_read_makes_the_keys_of_its_row_stale() {
         let row = product(r#""lamp""#, "2", "null");
         assert_eq!(

@@ -170,6 +170,6 @@ fn op(op: Op) -> &'static str {
         Op::Create => "c",
         Op::Update => "u",
         Op::Read => "r",
-        Op::Delete => "d",
+        Op::Delete | Op::Leave => "d",
     }
 }

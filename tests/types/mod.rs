@@ -86,6 +86,7 @@ fn applied(changes: &[Change]) -> BTreeMap<i64, Columns> {
     let mut left = BTreeMap::new();
     for change in changes {
         match (change.op, &change.after) {
+            (Op::Leave, _) => None,
             (Op::Delete, _) => left.remove(&id(change)),
             (_, after) => left.insert(id(change), columns(after.as_ref().expect("a row"))),
         };

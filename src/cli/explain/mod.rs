@@ -154,6 +154,7 @@ fn headline(config: &Config, change: &Change) -> String {
         Op::Update => "updated",
         Op::Read => "read by a snapshot",
         Op::Delete => "deleted",
+        Op::Leave => "left to another row, which took the key in the same transaction",
     };
     let key = meaning::object(change.key.columns());
     let moved = change.moved_from.as_ref();

@@ -371,3 +371,18 @@ fn a_composite_key_has_the_configured_order() {
         [("order_id", Some("\"1\"")), ("product_id", Some("2"))]
     );
 }
+
+#[test]
+fn what_is_wrong_with_the_old_row_does_not_keep_the_new_one_away() {
+    let half = r#"{"id":1,"attributes":"\"\\ud83d\""}"#;
+    let whole = r#"{"id":1,"attributes":"{}"}"#;
+    let bad = record(r#"{"id":1}"#, &envelope("u", "null", half));
+    assert_eq!(kind(bad), "invalid_json_column");
+    let mended = change(record(r#"{"id":1}"#, &envelope("u", half, whole)));
+    assert_eq!(
+        mended.after.expect("the row").get("attributes"),
+        Some(Value::Json("{}"))
+    );
+    let deleted = change(record(r#"{"id":1}"#, &envelope("d", half, "null")));
+    assert_eq!(deleted.op, Op::Delete);
+}

@@ -1,7 +1,7 @@
 //! Rows that swap their keys, or pass through one, in a transaction.
 
 use super::{decoder, envelope, record};
-use crate::change::{Op, TableId};
+use crate::change::{Op, TableId, Value};
 use crate::envelope::{Decoded, KeyMoves};
 
 /// The records of one partition for `key`, in order: what is applied of them.
@@ -34,7 +34,7 @@ fn a_swap_of_keys_leaves_the_row_that_moved_in() {
         ("d", B, "null", None),
         ("", "", "", None),
     ];
-    assert_eq!(applied(&swap), [Op::Create]);
+    assert_eq!(applied(&swap), [Op::Create, Op::Leave]);
 }
 
 #[test]
@@ -58,7 +58,8 @@ fn a_row_that_stays_after_a_swap_can_be_deleted_later() {
         ("d", A, "null", None),
         ("", "", "", None),
     ];
-    assert_eq!(applied(&swap_then_delete), [Op::Create, Op::Delete]);
+    let ops = [Op::Create, Op::Leave, Op::Leave, Op::Delete];
+    assert_eq!(applied(&swap_then_delete), ops);
 }
 
 #[test]
@@ -71,7 +72,42 @@ fn a_row_inserted_where_another_one_still_is_survives_its_leaving() {
         ("d", B, "null", None),
         ("", "", "", None),
     ];
-    assert_eq!(applied(&taken), [Op::Create]);
+    let ops = [Op::Create, Op::Leave, Op::Leave];
+    assert_eq!(applied(&taken), ops);
+}
+
+#[test]
+fn an_old_row_that_is_made_up_is_not_taken_for_another_one() {
+    // From before the table's full identity: nothing but the key is real.
+    let made_up = r#"{"id":2,"name":""}"#;
+    let passing = [
+        ("c", "null", A, None),
+        ("d", made_up, "null", None),
+        ("", "", "", None),
+    ];
+    assert_eq!(applied(&passing), [Op::Create, Op::Delete]);
+    // A row can be empty as well, once old rows are known to be sent, or where one has moved in.
+    let real = [&[("u", B, B, None)], &passing[..]].concat();
+    assert_eq!(applied(&real), [Op::Update, Op::Create, Op::Leave]);
+    let swap = [("c", "null", A, MOVED), ("d", made_up, "null", None)];
+    assert_eq!(applied(&swap), [Op::Create, Op::Leave]);
+}
+
+#[test]
+fn a_row_that_leaves_its_key_still_tells_its_old_values() {
+    let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
+    let mut decode = |op: &str, before: &str, after: &str, old_key: Option<&str>| {
+        let mut input = record(r#"{"id":2}"#, &envelope(op, before, after));
+        input.old_key = old_key.map(Into::into);
+        decoder.decode(TableId(0), &mut moves, input).unwrap()
+    };
+    decode("c", "null", A, MOVED);
+    let Decoded::Change(change) = decode("d", B, "null", None) else {
+        panic!("the old values of b are not told");
+    };
+    assert_eq!((change.op, change.after.is_none()), (Op::Leave, true));
+    let before = change.before.expect("what the caches need");
+    assert_eq!(before.get("name"), Some(Value::Json(r#""b""#)));
 }
 
 #[test]

@@ -138,6 +138,10 @@ impl Projector for DocumentProjector {
     type Mutation = Document;
 
     fn project(&self, change: &Change, out: &mut Vec<Document>) -> Result<(), ProjectError> {
+        // What is kept under the key is another row's by now.
+        if change.op == Op::Leave {
+            return Ok(());
+        }
         out.push(Document {
             key: DocumentKey {
                 projection: self.projection,

@@ -184,6 +184,14 @@ fn a_condition_that_does_not_hold_deletes_and_is_not_asked_on_deletes() {
 }
 
 #[test]
+fn a_row_that_leaves_its_key_to_another_changes_nothing_there() {
+    let leave = change(Op::Leave, 2, &[("id", "1")], None);
+    let mut out = Vec::new();
+    projector(None, None).project(&leave, &mut out).unwrap();
+    assert_eq!(out, []);
+}
+
+#[test]
 fn an_unavailable_column_is_missing_and_no_placeholder_is_in_the_body() {
     let document = updated(5, &[("id", "1"), ("text", "-"), ("n", "2")]);
     let partial = partial(&document);

@@ -218,6 +218,10 @@ impl Projector for GraphProjector {
     type Mutation = GraphMutation;
 
     fn project(&self, change: &Change, out: &mut Vec<GraphMutation>) -> Result<(), ProjectError> {
+        // What is kept under the key is another row's by now.
+        if change.op == Op::Leave {
+            return Ok(());
+        }
         let key = GraphKey {
             projection: self.projection,
             row: self.row(&change.key)?,

@@ -42,6 +42,19 @@ fn follows() -> GraphProjector {
     GraphProjector::relationship(ProjectionId(4), "users", &relationship).unwrap()
 }
 
+#[test]
+fn a_row_that_leaves_its_key_to_another_changes_nothing_there() {
+    let leave = Change {
+        after: None,
+        ..change(Op::Leave, 2, r#""ann""#, "null", "null")
+    };
+    for projector in [user(None), follows()] {
+        let mut out = Vec::new();
+        projector.project(&leave, &mut out).unwrap();
+        assert_eq!(out, []);
+    }
+}
+
 /// A user `1`; `?` for a column that was not sent.
 fn change(op: Op, version: i64, name: &str, bio: &str, friend: &str) -> Change {
     let mut text = String::new();

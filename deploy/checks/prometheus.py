@@ -17,7 +17,7 @@ metadata:
 spec:
 """
 # Prometheus' own, and what its client library exports of every process; every other metric must be the program's.
-FOREIGN = {"up", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+FOREIGN = {"up", "process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"}
 
 
 def alerts(root):
@@ -106,6 +106,10 @@ BREAKS = [
     (rules_behave, RULES, "cdc_lag_seconds) > 60", "cdc_lag_seconds) > 100"),
     (rules_behave, RULES, "up{job=\"distributary\"} == 0 or ", ""),
     (rules_behave, RULES, "(cdc_ready) == 0", "(cdc_ready) == 1"),
+    (rules_behave, RULES, "[1h])) > 3", "[1h])) > 2"),
+    (rules_behave, RULES, "[1h])) > 3", "[15m])) > 3"),
+    (rules_behave, RULES, "(up{job=\"distributary\"}) == 1", "(up{job=\"distributary\"}) >= 0"),
+    (rules_behave, RULES, "> 900", "> 9000"),
     (alerts_are_tested_both_ways, RULES, "alert: CDCNoScrape", "alert: CDCOther"),
     (alerts_explain_themselves, RULES, "severity: critical", "severity: loud"),
     (alerts_explain_themselves, RULES, "summary:", "title:"),

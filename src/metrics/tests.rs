@@ -124,6 +124,7 @@ fn every_promised_metric_is_there_with_its_labels() {
         r#"last_sync_timestamp_seconds{source="postgres",target="cache"} 1"#,
         "cdc_build_info{librdkafka=",
         "process_resident_memory_bytes ",
+        "process_start_time_seconds ",
     ] {
         assert!(text.lines().any(|it| it.starts_with(start)), "no {start}");
     }

@@ -1,4 +1,4 @@
-//! Tells the program which commit it is built from, for `--version`.
+//! Tells the program which commit it is built from, for `--version` and `cdc_build_info`.
 //!
 //! Only in release builds: a commit would otherwise recompile every working copy. Where there is no
 //! repository, as in a container's build, `DISTRIBUTARY_COMMIT` says it.

@@ -189,8 +189,10 @@ impl Families<'_> {
 
     fn build_info(&self) {
         let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+        let commit = option_env!("DISTRIBUTARY_COMMIT").unwrap_or("unknown");
         let options = Opts::new("cdc_build_info", "What runs; always 1.")
             .const_label("version", env!("CARGO_PKG_VERSION"))
+            .const_label("commit", commit)
             .const_label("librdkafka", librdkafka);
         self.made(IntGauge::with_opts(options)).set(1);
     }

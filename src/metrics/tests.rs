@@ -122,7 +122,7 @@ fn every_promised_metric_is_there_with_its_labels() {
     for start in [
         r#"last_sync_timestamp{source="postgres",target="cache"} 1"#,
         r#"last_sync_timestamp_seconds{source="postgres",target="cache"} 1"#,
-        "cdc_build_info{librdkafka=",
+        r#"cdc_build_info{commit=""#,
         "process_resident_memory_bytes ",
         "process_start_time_seconds ",
     ] {

@@ -44,6 +44,8 @@ LABEL org.opencontainers.image.title="distributary" \
 COPY --from=build /out/distributary /usr/local/bin/
 # A missing shared library fails the build and not the first start.
 RUN ["distributary", "--version"]
+# So that every command finds the mounted pipeline: `kubectl exec … -- distributary offsets show`.
+ENV DISTRIBUTARY_CONFIG=/etc/distributary/distributary.yaml
 EXPOSE 9464
 ENTRYPOINT ["distributary"]
 CMD ["run", "--config", "/etc/distributary/distributary.yaml"]

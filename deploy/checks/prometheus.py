@@ -1,11 +1,14 @@
 """The alerts: syntax, unit tests, annotations, runbooks, metric names, and the operator's copy of them."""
 
 import re
+import tempfile
+from pathlib import Path
 
 from tools import Failed, expect, load, run
 
 RULES = "deploy/prometheus/rules.yaml"
 TESTS = "deploy/prometheus/rules_test.yaml"
+HANDBOOK = "docs/operations.md"
 OPERATOR = "deploy/kubernetes/components/alerts/prometheus-rule.yaml"
 SECTIONS = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"]
 OPERATOR_HEAD = """\
@@ -27,6 +30,17 @@ def alerts(root):
 def rules_parse(root):
     run("promtool", "check", "rules", root / RULES)
     run("promtool", "check", "config", root / "deploy/prometheus/prometheus.yml")
+
+
+def rules_of_the_handbook_parse(root):
+    """Examples that read what other exporters have, so nothing but their syntax can be checked here."""
+    examples = re.findall(r"^```yaml\n(groups:\n.*?)^```", (root / HANDBOOK).read_text(), re.DOTALL | re.MULTILINE)
+    expect(examples, f"{HANDBOOK} has no rules")
+    for example in examples:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "rules.yaml")
+            file.write_text(example)
+            run("promtool", "check", "rules", file)
 
 
 def rules_behave(root):
@@ -94,6 +108,7 @@ def operator_has_the_same_alerts(root):
 
 CHECKS = [
     rules_parse,
+    rules_of_the_handbook_parse,
     rules_behave,
     alerts_are_tested_both_ways,
     alerts_explain_themselves,
@@ -103,6 +118,7 @@ CHECKS = [
 
 BREAKS = [
     (rules_parse, RULES, "cdc_lag_seconds) > 60", "cdc_lag_seconds > 60"),
+    (rules_of_the_handbook_parse, HANDBOOK, "or absent(", "or absent"),
     (rules_behave, RULES, "cdc_lag_seconds) > 60", "cdc_lag_seconds) > 100"),
     (rules_behave, RULES, "up{job=\"distributary\"} == 0 or ", ""),
     (rules_behave, RULES, "(cdc_ready) == 0", "(cdc_ready) == 1"),

@@ -234,6 +234,24 @@ fn a_condition_on_either_holds_if_it_does_for_one_of_the_rows() {
 }
 
 #[test]
+fn a_condition_on_one_row_alone_does_not_hold_where_there_is_no_such_row() {
+    let row: Columns<'_> = &[("is_featured", "true")];
+    let gone = change(Op::Delete, Some(row), None);
+    for (condition, of_a_delete, of_an_insert) in [
+        ("either.is_featured", true, true),
+        ("after.is_featured", false, true),
+        ("before.is_featured", true, false),
+    ] {
+        let condition = Condition::compile(condition, "products").unwrap();
+        let holds = |change: &Change| condition.holds_for_either(change).unwrap();
+        assert_eq!(
+            (holds(&gone), holds(&insert(row))),
+            (of_a_delete, of_an_insert)
+        );
+    }
+}
+
+#[test]
 fn changed_compares_the_rows() {
     let change = update(&[("a", "1"), ("b", "2")], &[("a", "1"), ("b", "3")]);
     assert!(!holds("changed.a", &change));

@@ -86,6 +86,24 @@ impl Table {
     }
 }
 
+#[cfg(test)]
+impl Table {
+    /// A table of this name in tests, whose key is its `id`.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            schema: "public".to_owned(),
+            table: name.to_owned(),
+            topic: format!("{name}-events"),
+            key: vec!["id".to_owned()],
+            full_identity: false,
+            json: Vec::new(),
+            epoch: 0,
+            on_truncate: OnTruncate::Stop,
+        }
+    }
+}
+
 /// A name as it stands in SQL: in quotes, unless Postgres would take it for the same without
 /// (PostgreSQL's manual, "Identifiers and Key Words").
 fn identifier(name: &str) -> String {

@@ -9,11 +9,11 @@ use super::attempt::{Attempted, admits, attempt};
 use crate::config::Table;
 use crate::envelope::{Decoded, Decoder, KeyMoves};
 use crate::projector::{Mutation, Projector};
-use crate::sink::{Outcome, Rejection, Sink};
+use crate::sink::{Outage, Outcome, Rejection, Sink};
 use crate::source::reread::{Missing, Reader};
 use crate::source::{Fence, Generation, Partition};
 
-/// How long to wait before a record whose store is away is tried again.
+/// How long to wait before a record is read again that Kafka did not give.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// One record behind a rejected mutation.
@@ -35,6 +35,15 @@ pub(super) enum Verdict {
     Replaced,
 }
 
+/// Why the suspects were not all applied.
+#[derive(Debug)]
+pub(super) enum Interrupted {
+    /// The store cannot take anything now; it is all to be done again.
+    Away(Outage),
+    /// The process must stop.
+    Fatal(String),
+}
+
 /// What is needed to apply records again.
 pub(super) struct Isolation<P, S> {
     pub(super) sink: Arc<S>,
@@ -54,7 +63,7 @@ where
         &self,
         key: &<P::Mutation as Mutation>::Key,
         suspects: &[Suspect],
-    ) -> Result<Vec<Verdict>, String> {
+    ) -> Result<Vec<Verdict>, Interrupted> {
         let mut verdicts = Vec::with_capacity(suspects.len());
         for suspect in suspects {
             verdicts.push(self.apply(key, *suspect).await?);
@@ -66,7 +75,7 @@ where
         &self,
         key: &<P::Mutation as Mutation>::Key,
         suspect: Suspect,
-    ) -> Result<Verdict, String> {
+    ) -> Result<Verdict, Interrupted> {
         loop {
             if !self.fence.owns(suspect.partition, suspect.generation) {
                 return Ok(Verdict::Replaced);
@@ -79,12 +88,10 @@ where
                 let owners = [(suspect.partition, suspect.generation)];
                 let admits = || admits(&self.fence, &owners);
                 match attempt(&*self.sink, &mutations, admits).await.attempted {
-                    Attempted::Fatal(reason) => return Err(reason),
+                    Attempted::Fatal(reason) => return Err(Interrupted::Fatal(reason)),
                     Attempted::Replaced(_) => {}
                     Attempted::Outcomes(outcomes) => {
-                        if let Some(verdict) = verdict(outcomes) {
-                            return Ok(verdict);
-                        }
+                        return verdict(outcomes).map_err(Interrupted::Away);
                     }
                 }
             }
@@ -133,110 +140,128 @@ where
     }
 }
 
-/// The record's verdict; `None` when the store was away and the record is to be tried again.
-fn verdict(outcomes: Vec<Outcome>) -> Option<Verdict> {
+/// The record's verdict, unless the store was away.
+fn verdict(outcomes: Vec<Outcome>) -> Result<Verdict, Outage> {
     let mut verdict = Verdict::Applied;
     for outcome in outcomes {
         match outcome {
-            Outcome::Failed(_) => return None,
+            Outcome::Failed(outage) => return Err(outage),
             Outcome::Rejected(rejection) => verdict = Verdict::Guilty(rejection),
             Outcome::Written | Outcome::Incomplete | Outcome::Stale => {}
         }
     }
-    Some(verdict)
+    Ok(verdict)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use futures_util::future::BoxFuture;
 
     use super::*;
     use crate::change::{Change, ProjectionId, TableId, Version};
     use crate::projector::ProjectError;
     use crate::sink::memory::Memory;
+    use crate::sink::{OutageKind, SinkError};
     use crate::source::reread::{Original, Originals};
 
-    #[derive(Debug)]
-    struct Nothing(Infallible);
+    const PARTITION: Partition = Partition {
+        table: TableId(0),
+        number: 0,
+    };
+    const SUSPECT: Suspect = Suspect {
+        partition: PARTITION,
+        generation: 1,
+        offset: 7,
+    };
 
-    impl Mutation for Nothing {
+    #[derive(Debug)]
+    struct One(Version);
+
+    impl Mutation for One {
         type Key = u8;
 
         fn key(&self) -> &u8 {
-            match self.0 {}
+            &0
         }
 
         fn version(&self) -> Version {
-            match self.0 {}
+            self.0
         }
 
         fn projection(&self) -> ProjectionId {
-            match self.0 {}
+            ProjectionId(0)
         }
 
         fn merge(&mut self, newer: Self) {
-            match newer.0 {}
+            *self = newer;
         }
 
         fn bytes(&self) -> usize {
-            match self.0 {}
+            1
         }
     }
 
-    struct ToNothing;
+    struct ToOne;
 
-    impl Projector for ToNothing {
-        type Mutation = Nothing;
+    impl Projector for ToOne {
+        type Mutation = One;
 
-        fn project(&self, _: &Change, _: &mut Vec<Nothing>) -> Result<(), ProjectError> {
+        fn project(&self, change: &Change, out: &mut Vec<One>) -> Result<(), ProjectError> {
+            out.push(One(change.version));
             Ok(())
         }
     }
 
-    /// A topic without any of its records.
-    struct Without(Missing);
+    /// A topic that has this for every record.
+    struct Always(Original);
 
-    impl Originals for Without {
+    impl Originals for Always {
         fn read(&self, _: Partition, _: i64) -> BoxFuture<'_, Result<Original, String>> {
-            let missing = Some(self.0);
-            Box::pin(async move {
-                Ok(Original {
-                    missing,
-                    ..Original::default()
-                })
-            })
+            Box::pin(async { Ok(self.0.clone()) })
+        }
+    }
+
+    fn isolation(original: Original) -> Isolation<ToOne, Memory<One>> {
+        let fence = Arc::new(Fence::new(Duration::from_secs(3600)));
+        fence.open(PARTITION, 1);
+        let projectors = [(PARTITION.table, ProjectionId(0), ToOne)];
+        Isolation {
+            sink: Arc::new(Memory::new(&[])),
+            projectors: Arc::new(Projectors::new(1, projectors)),
+            tables: Arc::new([Table::named("items")]),
+            reader: Reader::of(Always(original)),
+            fence,
         }
     }
 
     #[tokio::test]
     async fn a_record_that_has_expired_is_put_aside_and_one_that_was_replaced_is_not() {
-        let partition = Partition {
-            table: TableId(0),
-            number: 0,
-        };
-        let fence = Arc::new(Fence::new(Duration::from_secs(3600)));
-        fence.open(partition, 1);
         for (missing, is_guilty) in [(Missing::Expired, true), (Missing::Compacted, false)] {
-            let isolation = Isolation {
-                sink: Arc::new(Memory::new(&[])),
-                projectors: Arc::new(Projectors::new(
-                    1,
-                    [(partition.table, ProjectionId(0), ToNothing)],
-                )),
-                tables: Arc::default(),
-                reader: Reader::of(Without(missing)),
-                fence: Arc::clone(&fence),
-            };
-            let suspect = Suspect {
-                partition,
-                generation: 1,
-                offset: 7,
-            };
-            let verdicts = isolation.run(&0, &[suspect]).await.unwrap();
+            let isolation = isolation(Original {
+                missing: Some(missing),
+                ..Original::default()
+            });
+            let verdicts = isolation.run(&0, &[SUSPECT]).await.unwrap();
             let found = matches!(verdicts[..], [Verdict::Guilty(_)]);
             assert_eq!(found, is_guilty, "{missing}: {verdicts:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_goes_away_meanwhile_is_told_of() {
+        let source = r#"{"schema":"public","table":"items"}"#;
+        let value = format!(r#"{{"after":{{"id":1}},"op":"c","source":{source}}}"#);
+        let isolation = isolation(Original {
+            key: Some(br#"{"id":1}"#.to_vec()),
+            value: Some(value.into_bytes()),
+            ..Original::default()
+        });
+        let outage = Outage::new(OutageKind::Unreachable, "scripted");
+        isolation.sink.set_down(Some(SinkError::Outage(outage)));
+        let away = isolation.run(&0, &[SUSPECT]).await;
+        assert!(matches!(away, Err(Interrupted::Away(_))), "{away:?}");
+        isolation.sink.set_down(None);
+        let applied = isolation.run(&0, &[SUSPECT]).await.unwrap();
+        assert!(matches!(applied[..], [Verdict::Applied]), "{applied:?}");
     }
 }

@@ -122,10 +122,11 @@ pub(super) fn infinity(json: &str) -> Option<&'static str> {
     let positive = inner.starts_with('+');
     let unsigned = inner.strip_prefix(['+', '-'])?;
     let (digits, rest) = unsigned.split_once('-')?;
-    let is_moment = rest.len() >= 5
-        && (5..=9).contains(&digits.len())
-        && rest.bytes().all(|byte| b"0123456789-:.T".contains(&byte));
-    let year: i64 = digits.parse().ok().filter(|_| is_moment)?;
+    let is_year = (5..=9).contains(&digits.len());
+    let year: i64 = digits
+        .parse()
+        .ok()
+        .filter(|_| is_year && follows_year(rest))?;
     let last = if rest.contains('T') {
         LAST_TIMESTAMP_YEAR
     } else {
@@ -140,6 +141,22 @@ pub(super) fn infinity(json: &str) -> Option<&'static str> {
         _ if inner == "+294247-01-10T04:00:25.2" => Some(POSITIVE),
         _ => None,
     }
+}
+
+/// Whether it is `MM-DD`, or `MM-DDTHH:MM` and what may follow.
+fn follows_year(rest: &str) -> bool {
+    let day = match rest.split_once('T') {
+        None => rest,
+        Some((day, time)) => {
+            let is_time = time.len() >= 5 && time.bytes().all(|it| b"0123456789:.".contains(&it));
+            match is_time && time.as_bytes()[2] == b':' {
+                true => day,
+                false => return false,
+            }
+        }
+    };
+    let is_digit = |at: usize| day.as_bytes()[at].is_ascii_digit();
+    day.len() == 5 && day.as_bytes()[2] == b'-' && [0, 1, 3, 4].into_iter().all(is_digit)
 }
 
 /// A year as ISO 8601 and Java write it: astronomical, signed beyond four digits.
@@ -271,6 +288,8 @@ mod tests {
             ("+5874897-12-31Z", None),
             ("-4713-11-24Z", None),
             ("+999999999 is a phone Z", None),
+            ("+49301234-56789Z", None),
+            ("-49301234-12-34TZ", None),
             ("2017-09-15Z", None),
         ] {
             assert_eq!(infinity(&format!("\"{text}\"")), named, "{text}");

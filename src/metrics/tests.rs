@@ -8,8 +8,7 @@ use super::Metrics;
 use crate::change::{ProjectionId, TableId};
 use crate::clock::now_ms;
 use crate::config::{
-    Cache, Config, Groups, OnPoison, OnTruncate, Projection, ProjectionKind, Protocol, Source,
-    Table,
+    Cache, Config, Groups, OnPoison, Projection, ProjectionKind, Protocol, Source, Table,
 };
 use crate::delivery::Observer as _;
 use crate::delivery::observer::Ended;
@@ -29,17 +28,7 @@ fn config() -> Config {
             security: None,
             properties: BTreeMap::new(),
         },
-        tables: vec![Table {
-            name: String::from("users"),
-            schema: String::from("public"),
-            table: String::from("users"),
-            topic: String::from("users-events"),
-            key: vec![String::from("id")],
-            full_identity: false,
-            json: Vec::new(),
-            epoch: 0,
-            on_truncate: OnTruncate::Stop,
-        }],
+        tables: vec![Table::named("users")],
         sinks: BTreeMap::new(),
         projections: vec![Projection {
             name: String::from("user-cache"),

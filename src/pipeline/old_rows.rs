@@ -35,7 +35,6 @@ impl OldRows {
 mod tests {
     use super::*;
     use crate::change::{Row, Version};
-    use crate::config::OnTruncate;
 
     fn change(op: Op, before: Option<Row>) -> Change {
         let row = || Row::from_pairs(&[("id", "1")]);
@@ -53,15 +52,8 @@ mod tests {
 
     fn table(full_identity: bool) -> Table {
         Table {
-            name: "items".into(),
-            schema: "public".into(),
-            table: "items".into(),
-            topic: "items".into(),
-            key: vec!["id".into()],
             full_identity,
-            json: vec![],
-            epoch: 0,
-            on_truncate: OnTruncate::Stop,
+            ..Table::named("items")
         }
     }
 

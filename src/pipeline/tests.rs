@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Pipeline, Wiring};
 use crate::change::{ProjectionId, TableId};
-use crate::config::{self, OnTruncate, Table};
+use crate::config::{self, Table};
 use crate::delivery::{Projectors, Report, ToSink, doubles, inlet};
 use crate::projector::document::{Document, DocumentProjector};
 use crate::source::{
@@ -39,7 +39,7 @@ impl Played {
         let (from_pipeline, commands) = std_mpsc::channel();
         let (inlet, inbox) = inlet(Arc::new(Projectors::new(1, [projector()])));
         let (report_to, reports) = mpsc::unbounded_channel();
-        let tables: Arc<[Table]> = Arc::new([table()]);
+        let tables: Arc<[Table]> = Arc::new([Table::named("items")]);
         let (dead_letters, _) = doubles::stopping(Arc::clone(&tables));
         let wiring = Wiring {
             tables,
@@ -131,20 +131,6 @@ fn projector() -> (TableId, ProjectionId, DocumentProjector) {
     };
     let projector = DocumentProjector::new(ProjectionId(0), "items", &document);
     (TableId(0), ProjectionId(0), projector.unwrap())
-}
-
-fn table() -> Table {
-    Table {
-        name: "items".to_owned(),
-        schema: "public".to_owned(),
-        table: "items".to_owned(),
-        topic: "items-events".to_owned(),
-        key: vec!["id".to_owned()],
-        full_identity: false,
-        json: Vec::new(),
-        epoch: 0,
-        on_truncate: OnTruncate::Stop,
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,15 +38,8 @@ mod tests {
 
     fn table(on_truncate: OnTruncate) -> Table {
         Table {
-            name: "users".into(),
-            schema: "public".into(),
-            table: "users".into(),
-            topic: "shop.public.users".into(),
-            key: vec!["id".into()],
-            full_identity: false,
-            json: Vec::new(),
-            epoch: 0,
             on_truncate,
+            ..Table::named("users")
         }
     }
 

@@ -8,23 +8,16 @@ use super::graph::GraphProjector;
 use super::{Mutation, ProjectError, Projector};
 use crate::change::{Change, ProjectionId, TableId};
 use crate::config::{
-    Cache, Document, Field, Invalidation, Node, NodePattern, OnTruncate, Property, Relationship,
-    Table,
+    Cache, Document, Field, Invalidation, Node, NodePattern, Property, Relationship, Table,
 };
 use crate::envelope::{Decoded, Decoder, Input, KeyMoves};
 
 /// A table of the columns `id`, `a`, `b` and `c`, the last of which is JSON.
 fn table() -> Table {
     Table {
-        name: "t".into(),
-        schema: "public".into(),
-        table: "t".into(),
-        topic: "t".into(),
-        key: vec!["id".into()],
         full_identity: true,
         json: vec!["c".into()],
-        epoch: 0,
-        on_truncate: OnTruncate::Stop,
+        ..Table::named("t")
     }
 }
 

@@ -187,19 +187,11 @@ fn way_out(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OnTruncate;
 
     fn table() -> Table {
         Table {
-            name: "users".into(),
-            schema: "public".into(),
-            table: "users".into(),
-            topic: "users-events".into(),
-            key: vec!["id".into()],
-            full_identity: false,
-            json: vec![],
             epoch: 1,
-            on_truncate: OnTruncate::Stop,
+            ..Table::named("users")
         }
     }
 

@@ -81,7 +81,11 @@ fn letter(remains: &Remains) -> Letter {
         number: i32::try_from(number("__connect.errors.partition")).unwrap(),
     };
     let sink = sink.map(|sink| sinks.iter().position(|it| *it == sink).unwrap());
-    (partition, number("__connect.errors.offset"), sink)
+    let offset = number("__connect.errors.offset");
+    if sink.is_some() {
+        assert_eq!(number("distributary.version"), offset, "its own version");
+    }
+    (partition, offset, sink)
 }
 
 /// Only poison is buried, as it was, and only for whom it is poison.

@@ -30,7 +30,7 @@ use super::backoff::Backoff;
 use super::bounds::Bounds;
 use super::buffer::{Buffer, Place, Receipts, Waiting};
 use super::dead_letter::DeadLetters;
-use super::isolate::Verdict;
+use super::isolate::{Interrupted, Verdict};
 use super::observer::Observer;
 use super::receipts::{ReceiptBook, ReceiptId};
 use super::second::Second;
@@ -115,7 +115,7 @@ enum Ending<P: Projector> {
     },
     Isolated {
         waiting: Waiting<P::Mutation>,
-        verdicts: Result<Vec<Verdict>, String>,
+        verdicts: Result<Vec<Verdict>, Interrupted>,
     },
     /// The sweep of a truncate has ended, after so many deletes.
     Swept(truncate::Sweep, u64, Swept),
@@ -248,7 +248,7 @@ where
         }
         if let Some(failed) = delivery.failed {
             let (projection, error) = *failed;
-            self.bury_unprojected(receipt, projection, delivery.version, &error);
+            self.bury_unprojected(receipt, projection, &error);
         }
     }
 

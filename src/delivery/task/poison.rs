@@ -2,24 +2,18 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{Ending, SinkTask};
 use crate::change::{ProjectionId, Version};
 use crate::delivery::buffer::Waiting;
 use crate::delivery::dead_letter::{DeadLetter, Stage, Target};
-use crate::delivery::isolate::{Isolation, Suspect, Verdict};
+use crate::delivery::isolate::{Interrupted, Isolation, Suspect, Verdict};
 use crate::delivery::observer::Ended;
 use crate::delivery::receipts::ReceiptId;
 use crate::error::Fatal;
 use crate::projector::{Mutation, ProjectError, Projector};
 use crate::sink::{Rejection, Sink};
-
-/// Why one record's mutation can never be applied.
-pub(super) struct Failure {
-    stage: Stage,
-    projection: ProjectionId,
-    version: Version,
-    rejection: Rejection,
-}
 
 impl<P, S> SinkTask<P, S>
 where
@@ -30,35 +24,17 @@ where
         &mut self,
         receipt: ReceiptId,
         projection: ProjectionId,
-        version: Version,
         error: &ProjectError,
     ) {
         let rejection = Rejection::new(error.kind(), error);
-        self.bury(
-            receipt,
-            Failure {
-                stage: Stage::Project,
-                projection,
-                version,
-                rejection,
-            },
-        );
+        self.bury(receipt, (Stage::Project, projection), rejection);
     }
 
     pub(super) fn rejected(&mut self, waiting: Waiting<P::Mutation>, rejection: Rejection) {
         if let [receipt] = waiting.receipts[..] {
             self.buffer.landed(waiting.place);
-            let (projection, version) = (waiting.mutation.projection(), waiting.mutation.version());
-            self.bury(
-                receipt,
-                Failure {
-                    stage: Stage::Write,
-                    projection,
-                    version,
-                    rejection,
-                },
-            );
-            return;
+            let projection = waiting.mutation.projection();
+            return self.bury(receipt, (Stage::Write, projection), rejection);
         }
         let wiring = &self.wiring;
         let isolation = Isolation {
@@ -92,27 +68,23 @@ where
     pub(super) fn sentence(
         &mut self,
         waiting: Waiting<P::Mutation>,
-        verdicts: Result<Vec<Verdict>, String>,
+        verdicts: Result<Vec<Verdict>, Interrupted>,
     ) {
+        let projection = waiting.mutation.projection();
         let verdicts = match verdicts {
             Ok(verdicts) => verdicts,
-            Err(reason) => return self.fail(reason),
+            Err(Interrupted::Fatal(reason)) => return self.fail(reason),
+            Err(Interrupted::Away(outage)) => {
+                // Seen like any other outage, and rejected again when it is over.
+                self.held_back(projection, &outage, Instant::now());
+                return self.buffer.put_back(waiting);
+            }
         };
-        let projection = waiting.mutation.projection();
         self.buffer.landed(waiting.place);
         for (&receipt, verdict) in waiting.receipts.iter().zip(verdicts) {
             match verdict {
                 Verdict::Guilty(rejection) => {
-                    let version = waiting.mutation.version();
-                    self.bury(
-                        receipt,
-                        Failure {
-                            stage: Stage::Write,
-                            projection,
-                            version,
-                            rejection,
-                        },
-                    );
+                    self.bury(receipt, (Stage::Write, projection), rejection);
                 }
                 Verdict::Applied => {
                     self.applied(receipt);
@@ -124,14 +96,14 @@ where
         }
     }
 
-    pub(super) fn bury(&mut self, receipt: ReceiptId, failure: Failure) {
-        let Failure {
-            stage,
-            projection,
-            version,
-            rejection,
-        } = failure;
+    fn bury(
+        &mut self,
+        receipt: ReceiptId,
+        (stage, projection): (Stage, ProjectionId),
+        rejection: Rejection,
+    ) {
         let ack = self.book.ack(receipt);
+        let table = &self.wiring.tables[usize::from(ack.partition().table.0)];
         self.wiring.observer.dead_lettered(&rejection.kind);
         self.wiring
             .observer
@@ -143,7 +115,7 @@ where
             target: Some(Target {
                 sink: self.wiring.name.clone(),
                 projection: self.wiring.projections[usize::from(projection.0)].clone(),
-                version,
+                version: Version::new(table.epoch, ack.offset()),
             }),
             kind: rejection.kind,
             reason: rejection.reason,

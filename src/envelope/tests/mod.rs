@@ -6,19 +6,13 @@ mod moves;
 
 use super::*;
 use crate::change::{Op, Row, Value};
-use crate::config::OnTruncate;
 
 fn table() -> config::Table {
     config::Table {
-        name: "items".into(),
-        schema: "public".into(),
-        table: "items".into(),
-        topic: "items-events".into(),
-        key: vec!["id".into()],
         full_identity: true,
         json: vec!["attributes".into()],
         epoch: 2,
-        on_truncate: OnTruncate::Stop,
+        ..config::Table::named("items")
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::change::{Change, Op, ProjectionId, Row, TableId, Version};
-use crate::config::Batch;
+use crate::config::{Batch, Table};
 use crate::delivery::doubles;
 use crate::delivery::observer::Observer;
 use crate::delivery::{Inlet, Order, Projectors, Report, SinkTask, Truncate, Wiring, inlet};
@@ -134,7 +134,7 @@ impl Bench {
             fence: Arc::new(fence),
             dead_letters,
             reader,
-            tables: Arc::default(),
+            tables: ["truncated", "other"].map(Table::named).into(),
             projections: Arc::new(["truncated".to_owned(), "other".to_owned()]),
             observer: Box::new(Outages(outages)),
             inbox,

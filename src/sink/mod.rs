@@ -180,9 +180,9 @@ impl Outage {
 pub enum OutageKind {
     /// No connection, or it broke, or no answer in time.
     Unreachable,
-    /// The store is busy (429, 503, out of memory, lock time-outs).
+    /// The store is busy (429, 503, a full disk, out of memory).
     Overloaded,
-    /// The store refuses writes (read-only, flood stage, closed or missing index).
+    /// The store refuses writes (read-only, closed or missing index).
     Blocked,
     /// The store refuses the credentials; they are read again before the next attempt.
     Refused,

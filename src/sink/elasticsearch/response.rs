@@ -68,8 +68,8 @@ pub(super) fn outcomes(body: &[u8], expected: usize) -> Result<Vec<Outcome>, Out
 /// | 404 | none (a delete that found nothing) | written |
 /// | 409 | `version_conflict_engine_exception` | stale |
 /// | 409 | other | outage: contention |
-/// | 408, 429, 5xx | any | outage: overloaded |
-/// | 403 | `cluster_block_exception` (read-only, flood stage) | outage: blocked |
+/// | 408, 429, 5xx | any (a disk's flood stage among them) | outage: overloaded |
+/// | 403 | `cluster_block_exception` (read-only) | outage: blocked |
 /// | 401, 403 | other | outage: refused |
 /// | 404 | any (no such index or alias) | outage: blocked |
 /// | 400 | `index_closed_exception` | outage: blocked |

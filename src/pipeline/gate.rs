@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
+use tokio::time::Instant;
 
 use super::start::{Expected, Verdict, decide, refusal};
 use crate::change::ProjectionId;
@@ -17,6 +18,9 @@ use crate::source::admin::Admin;
 
 /// How long to wait before a store or broker that is away is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long until one that is still away is told of again.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long after the group's first commit those of other topics are looked for again, and how long
 /// after the look before in the end.
@@ -67,8 +71,11 @@ impl Gate {
     pub(super) async fn pass(self) -> Result<Unstarted, Fatal> {
         let mut markers = Vec::new();
         let mut refused = Vec::new();
-        for store in &self.stores {
-            for found in patiently(&store.0, || store.1.prepare()).await? {
+        // At once, so that each one that is away is told of.
+        let stores = self.stores.iter();
+        let prepared = stores.map(|store| patiently(&store.0, || store.1.prepare()));
+        for (store, found) in self.stores.iter().zip(try_join_all(prepared).await?) {
+            for found in found {
                 let Some(id) = self.projection(&found.projection) else {
                     continue;
                 };
@@ -237,13 +244,13 @@ async fn patiently<'a, T>(
     name: &str,
     ask: impl Fn() -> BoxFuture<'a, Result<T, SinkError>>,
 ) -> Result<T, Fatal> {
-    let mut told = false;
+    let mut told: Option<Instant> = None;
     loop {
         match ask().await {
             Ok(answer) => return Ok(answer),
             Err(SinkError::Outage(outage)) => {
-                if !told {
-                    told = true;
+                if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                    told = Some(Instant::now());
                     let (kind, reason) = (outage.kind.as_str(), outage.reason);
                     tracing::warn!(sink = name, kind, reason, "waiting for the store");
                 }

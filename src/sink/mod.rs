@@ -37,8 +37,8 @@ pub trait Sink: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Outcome>, SinkError>> + Send;
 
     /// The same, if it is still admitted when nothing is left to wait for before it is sent (D13);
-    /// otherwise nothing is sent, and the answer is `None`. To be overridden by a sink whose write
-    /// waits for its turn.
+    /// otherwise nothing is sent, or nothing more, and the answer is `None`. To be overridden by a
+    /// sink whose write waits for its turn, or sends more than one request.
     ///
     /// # Errors
     /// As for [`Self::write`].

@@ -21,6 +21,12 @@ async fn a_store_that_is_down_at_the_start_is_named_and_waited_for() {
     .await;
     assert_eq!(program.ask("livez").await.unwrap().0, 200);
     assert_eq!(feed.kafka.committed(&feed.topic(), 0), None);
+    until("the other store is prepared all the same", async || {
+        let alias = format!("{}/{}-items", stack("ES_URL"), feed.name);
+        let answer = reqwest::get(alias).await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
 
     feed.redis.start_again().await.unwrap();
     program.ready().await;

@@ -1,5 +1,6 @@
 //! Answers that a healthy server cannot be made to give, from a fake that plays a script.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use distributary::config::{Credentials, Secret};
@@ -125,6 +126,22 @@ async fn an_outage_after_some_documents_were_written_is_that_of_the_others_only(
     let outcomes = sink.write(&batch).await.unwrap();
     assert_eq!(outcomes[0], Outcome::Written);
     assert_eq!(super::failed(&outcomes[1]), OutageKind::Overloaded);
+}
+
+#[tokio::test]
+async fn an_owner_that_is_replaced_between_two_requests_sends_no_second_one() {
+    let done = answer("200 OK", r#"{"items":[{"index":{"status":201}}]}"#);
+    let absent = answer("200 OK", r#"{"docs":[{"found":false}]}"#);
+    let fake = Fake::start(vec![done.clone(), absent, done]).await;
+    let sink = sink(&config(&fake.url), "items", None);
+    let partial = index("b", 2, &[("n", "-"), ("m", "1")]);
+    let batch = [index("a", 1, &[("n", "1")]), partial];
+    let asked = AtomicUsize::new(0);
+    let first_only = || asked.fetch_add(1, Ordering::Relaxed) == 0;
+    assert_eq!(sink.write_if(&batch, first_only).await, Ok(None));
+    let requests = fake.asked.lock().unwrap();
+    let bulks = requests.iter().filter(|it| it.starts_with("POST /_bulk"));
+    assert_eq!(bulks.count(), 1, "{requests:?}");
 }
 
 #[tokio::test]

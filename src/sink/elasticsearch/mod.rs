@@ -45,6 +45,19 @@ pub struct Elasticsearch {
     chunk: AtomicUsize,
 }
 
+/// Why a batch was not written to its end.
+enum Unfinished {
+    /// Some of it is no longer ours: the rest was not sent.
+    Replaced,
+    Failed(SinkError),
+}
+
+impl From<SinkError> for Unfinished {
+    fn from(error: SinkError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Elasticsearch {
     /// A sink for these projections. Reads the certificate authority; connects with the first
     /// request.
@@ -70,12 +83,28 @@ impl Elasticsearch {
         found.ok_or_else(|| SinkError::Fatal("a document of another sink's projection".to_owned()))
     }
 
+    async fn write_all(
+        &self,
+        batch: &[Document],
+        admits: &(impl Fn() -> bool + Sync),
+    ) -> Result<Vec<Outcome>, Unfinished> {
+        let mut outcomes = vec![None; batch.len()];
+        let partials = self.write_whole(batch, &mut outcomes, admits).await?;
+        self.write_partials(batch, &partials, &mut outcomes, admits)
+            .await?;
+        let outcomes = outcomes.into_iter();
+        Ok(outcomes
+            .map(|it| it.expect("each item was sent or settled"))
+            .collect())
+    }
+
     /// Sends the whole documents and deletes of a batch; answers the places of the partial ones.
     async fn write_whole(
         &self,
         batch: &[Document],
         outcomes: &mut [Option<Outcome>],
-    ) -> Result<Vec<usize>, SinkError> {
+        admits: &(impl Fn() -> bool + Sync),
+    ) -> Result<Vec<usize>, Unfinished> {
         let bytes = batch.iter().map(Mutation::bytes).sum();
         let mut request = BulkRequest::within(self.spares.take(bytes), batch.len());
         let mut partials = Vec::new();
@@ -91,7 +120,7 @@ impl Elasticsearch {
                 Action::Partial(_) => partials.push(item),
             }
         }
-        self.send(request, batch, outcomes).await?;
+        self.send(request, batch, outcomes, admits).await?;
         Ok(partials)
     }
 
@@ -102,28 +131,36 @@ impl Elasticsearch {
         batch: &[Document],
         mut items: &[usize],
         outcomes: &mut [Option<Outcome>],
-    ) -> Result<(), SinkError> {
+        admits: &(impl Fn() -> bool + Sync),
+    ) -> Result<(), Unfinished> {
         while !items.is_empty() {
             let limit = self.chunk.load(Ordering::Relaxed);
             let (chunk, rest) = items.split_at(limit.min(items.len()));
-            match self.write_chunk(batch, chunk, outcomes).await {
-                Ok(()) => items = rest,
-                Err(SinkError::Refused(rejection) | SinkError::TooMuch(rejection))
+            let error = match self.write_chunk(batch, chunk, outcomes, admits).await {
+                Ok(()) => {
+                    items = rest;
+                    continue;
+                }
+                Err(Unfinished::Failed(error)) => error,
+                Err(replaced) => return Err(replaced),
+            };
+            match error {
+                SinkError::Refused(rejection) | SinkError::TooMuch(rejection)
                     if chunk.len() == 1 =>
                 {
                     outcomes[chunk[0]] = Some(Outcome::Rejected(rejection));
                     items = rest;
                 }
-                Err(SinkError::Refused(_) | SinkError::TooMuch(_)) => {
+                SinkError::Refused(_) | SinkError::TooMuch(_) => {
                     self.chunk.store(chunk.len() / 2, Ordering::Relaxed);
                 }
-                Err(SinkError::Outage(outage)) => {
+                SinkError::Outage(outage) => {
                     for item in items {
                         outcomes[*item].get_or_insert(Outcome::Failed(outage.clone()));
                     }
                     return Ok(());
                 }
-                Err(fatal) => return Err(fatal),
+                fatal @ SinkError::Fatal(_) => return Err(fatal.into()),
             }
         }
         Ok(())
@@ -134,7 +171,8 @@ impl Elasticsearch {
         batch: &[Document],
         chunk: &[usize],
         outcomes: &mut [Option<Outcome>],
-    ) -> Result<(), SinkError> {
+        admits: &(impl Fn() -> bool + Sync),
+    ) -> Result<(), Unfinished> {
         let partials: Vec<_> = chunk
             .iter()
             .filter_map(|item| partial_of(batch, *item))
@@ -162,7 +200,7 @@ impl Elasticsearch {
                 }
             }
         }
-        self.send(request, batch, outcomes).await?;
+        self.send(request, batch, outcomes, admits).await?;
         for (item, target) in incomplete {
             if outcomes[item] == Some(Outcome::Written) {
                 outcomes[item] = Some(Outcome::Incomplete);
@@ -192,14 +230,19 @@ impl Elasticsearch {
         })
     }
 
+    /// Sends a `_bulk`, if it is still admitted: the ones before it may have taken long.
     async fn send(
         &self,
         request: BulkRequest,
         batch: &[Document],
         outcomes: &mut [Option<Outcome>],
-    ) -> Result<(), SinkError> {
+        admits: &(impl Fn() -> bool + Sync),
+    ) -> Result<(), Unfinished> {
         if request.len() == 0 {
             return Ok(());
+        }
+        if !admits() {
+            return Err(Unfinished::Replaced);
         }
         let (body, items) = request.finish();
         // The server gives up on a missing shard before we give up on the server.
@@ -286,13 +329,20 @@ impl Sink for Elasticsearch {
     type Mutation = Document;
 
     async fn write(&self, batch: &[Document]) -> Result<Vec<Outcome>, SinkError> {
-        let mut outcomes = vec![None; batch.len()];
-        let partials = self.write_whole(batch, &mut outcomes).await?;
-        self.write_partials(batch, &partials, &mut outcomes).await?;
-        let outcomes = outcomes.into_iter();
-        Ok(outcomes
-            .map(|it| it.expect("each item was sent or settled"))
-            .collect())
+        let written = self.write_if(batch, || true).await?;
+        Ok(written.expect("everything was admitted"))
+    }
+
+    async fn write_if(
+        &self,
+        batch: &[Document],
+        admits: impl Fn() -> bool + Send + Sync,
+    ) -> Result<Option<Vec<Outcome>>, SinkError> {
+        match self.write_all(batch, &admits).await {
+            Ok(outcomes) => Ok(Some(outcomes)),
+            Err(Unfinished::Replaced) => Ok(None),
+            Err(Unfinished::Failed(error)) => Err(error),
+        }
     }
 
     async fn ping(&self) -> Result<(), SinkError> {

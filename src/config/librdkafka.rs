@@ -19,6 +19,7 @@ pub(super) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
 pub(super) fn refusal(name: &str, value: &str, protocol: Protocol) -> Option<String> {
     let reason = elsewhere(name)
         .or_else(|| secret(name))
+        .or_else(|| producer(name))
         .or_else(|| guarantee(name, value))
         .or_else(|| wrong_protocol(name, protocol));
     reason
@@ -46,9 +47,51 @@ fn secret(name: &str) -> Option<&'static str> {
         "ssl.key.password"
         | "ssl.keystore.password"
         | "ssl.key.pem"
-        | "sasl.oauthbearer.client.secret" => "a secret does not belong into a configuration file",
+        | "sasl.oauthbearer.client.secret"
+        | "sasl.oauthbearer.client.credentials.client.secret"
+        | "sasl.oauthbearer.assertion.private.key.passphrase"
+        | "sasl.oauthbearer.assertion.private.key.pem" => "a secret does not belong into a configuration file",
         _ => return None,
     })
+}
+
+/// What only a producer reads (`P` in librdkafka's CONFIGURATION.md). The only producer is that of
+/// dead letters, whose own settings an alias such as `request.required.acks` would undo.
+fn producer(name: &str) -> Option<&'static str> {
+    let is_a_producers = matches!(
+        name,
+        "acks"
+            | "batch.num.messages"
+            | "batch.size"
+            | "compression.codec"
+            | "compression.level"
+            | "compression.type"
+            | "delivery.report.only.error"
+            | "delivery.timeout.ms"
+            | "enable.gapless.guarantee"
+            | "enable.idempotence"
+            | "linger.ms"
+            | "message.send.max.retries"
+            | "message.timeout.ms"
+            | "msg_order_cmp"
+            | "partitioner"
+            | "produce.offset.report"
+            | "queue.buffering.backpressure.threshold"
+            | "queue.buffering.max.kbytes"
+            | "queue.buffering.max.messages"
+            | "queue.buffering.max.ms"
+            | "queuing.strategy"
+            | "request.required.acks"
+            | "request.timeout.ms"
+            | "retries"
+            | "sticky.partitioning.linger.ms"
+            | "transaction.timeout.ms"
+            | "transactional.id"
+    );
+    is_a_producers.then_some(
+        "it is a producer's, and a dead letter must be acknowledged by every replica before its \
+         record is committed",
+    )
 }
 
 fn guarantee(name: &str, value: &str) -> Option<&'static str> {
@@ -72,6 +115,7 @@ fn guarantee(name: &str, value: &str) -> Option<&'static str> {
         "allow.auto.create.topics" if value != "false" => {
             "a misspelt topic would be created instead of reported"
         }
+        "topic.blacklist" => "the changes of a topic that is not seen would be missing silently",
         "partition.assignment.strategy" if mixes_assignors(value) => {
             "cooperative and eager assignors must not be mixed in one group; name one"
         }
@@ -126,6 +170,11 @@ mod tests {
             ("enable.partition.eof", "false"),
             ("partition.assignment.strategy", "range,cooperative-sticky"),
             ("sasl.password", "x"),
+            ("topic.blacklist", "users"),
+            ("request.required.acks", "0"),
+            ("transactional.id", "x"),
+            ("delivery.report.only.error", "true"),
+            ("sasl.oauthbearer.client.credentials.client.secret", "x"),
         ] {
             assert!(refused(name, value).is_some(), "{name}");
         }

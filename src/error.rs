@@ -3,7 +3,21 @@
 //! Every stop but an asked-for one is an error of this type; the next start replays from the last
 //! commit. Codes follow `sysexits.h` where it has one.
 
+use std::error::Error;
+
 use crate::source::SourceError;
+
+/// What an error says, and what each of its causes adds to that.
+#[must_use]
+pub fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
 
 /// Why a running pipeline stopped by itself.
 #[derive(Debug, thiserror::Error)]

@@ -2,6 +2,7 @@
 //! without changing anything.
 
 use crate::config::{Config, OnPoison};
+use crate::error::in_full;
 use crate::pipeline::store;
 use crate::source::admin::{Admin, Standing, Unanswered};
 
@@ -40,7 +41,7 @@ impl Findings {
             Ok(admin) => self.ask_brokers(config, group, &admin).map_err(|error| {
                 format!("{error}; are `source.brokers` and `source.security` right?")
             }),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(in_full(&error)),
         };
         if let Err(error) = asked {
             self.errors.push(format!("kafka, group {group}: {error}"));

@@ -10,7 +10,7 @@ use super::output::{complain, print};
 use super::{Global, refuse};
 use crate::clock::now_ms;
 use crate::config::Config;
-use crate::error::exit;
+use crate::error::{exit, in_full};
 use crate::source::admin::{Admin, Standing, Unanswered};
 use crate::source::{CommitNote, NextOffset};
 
@@ -108,9 +108,9 @@ enum Refusal {
         "the configuration has several groups (`groups: per_sink`): say which with --group; they are {0}"
     )]
     SeveralGroups(String),
-    #[error("{0}")]
+    #[error(transparent)]
     Source(#[from] crate::source::SourceError),
-    #[error("no broker answered: {0}; are `source.brokers` right and reachable?")]
+    #[error("no broker answered (are `source.brokers` right and reachable?)")]
     Kafka(#[from] Unanswered),
     #[error("group `{0}` has running members ({1}); stop every instance first, then reset")]
     Running(String, usize),
@@ -143,7 +143,7 @@ impl Offsets {
         match done {
             Ok(answer) => print(answer),
             Err(refusal) => {
-                complain(format_args!("error: {refusal}"));
+                complain(format_args!("error: {}", in_full(&refusal)));
                 ExitCode::from(refusal.exit_code())
             }
         }
@@ -332,5 +332,23 @@ impl Target {
             }
         };
         Ok(standings.iter().map(one).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::KafkaError;
+
+    use super::*;
+    use crate::source::SourceError;
+
+    #[test]
+    fn a_refusal_says_its_cause_once() {
+        let cause = KafkaError::ClientCreation("no such certificate".into());
+        let refusal = Refusal::from(SourceError::Settings(cause));
+        assert_eq!(
+            in_full(&refusal),
+            "librdkafka refuses the settings of `source`: Client creation error: no such certificate"
+        );
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::complain;
 use super::{Global, check_projections, refuse};
 use crate::config::Config;
-use crate::error::{Fatal, exit};
+use crate::error::{Fatal, exit, in_full};
 use crate::http::{self, Health};
 use crate::metrics::Metrics;
 use crate::pipeline::Stores;
@@ -104,13 +104,7 @@ fn finish(outcome: Result<(), Fatal>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(fatal) => {
-            let mut text = fatal.to_string();
-            let mut source = std::error::Error::source(&fatal);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            tracing::error!(exit_code = fatal.exit_code(), "stopped: {text}");
+            tracing::error!(exit_code = fatal.exit_code(), "stopped: {}", in_full(&fatal));
             ExitCode::from(fatal.exit_code())
         }
     }

@@ -34,13 +34,12 @@ impl Secret {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read, or is not UTF-8.
-    #[error("cannot read the secret file {}", path.display())]
+    #[error("cannot read the secret file {}: {reason}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
-        #[source]
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The variable is not set, or is not UTF-8.
     #[error("the environment variable {name}, which holds a secret, is not set to readable text")]
@@ -57,9 +56,9 @@ pub enum SecretError {
 }
 
 fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let mut text = std::fs::read_to_string(path).map_err(|source| SecretError::File {
+    let mut text = std::fs::read_to_string(path).map_err(|reason| SecretError::File {
         path: path.to_owned(),
-        source,
+        reason,
     })?;
     // `echo secret > file` and most editors end the file with a newline that nobody means.
     if text.ends_with('\n') {
@@ -110,7 +109,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
         let error = Secret::File(path.clone()).read().unwrap_err();
-        assert!(error.to_string().ends_with("password"), "{error}");
+        assert!(error.to_string().contains("password: No such"), "{error}");
         std::fs::write(&path, "\n").unwrap();
         let error = Secret::File(path).read().unwrap_err();
         assert!(error.to_string().ends_with("is empty"), "{error}");

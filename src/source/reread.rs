@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use super::{Partition, SourceError, settings};
 use crate::config::{Source, Table};
 use crate::envelope::{Input, OLD_KEY};
+use crate::error::in_full;
 
 /// How long one read may take before the caller tries again.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -122,7 +123,7 @@ impl Originals for Kafka {
                 answer,
             };
             self.requests()
-                .map_err(|error| error.to_string())?
+                .map_err(|error| in_full(&error))?
                 .send(request)
                 .map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?

@@ -12,9 +12,9 @@ use crate::error::exit;
 
 /// Check the configuration: every mistake at once, without network unless `--connect`.
 ///
-/// Reads the configuration and the index settings that it names, and no secret. With `--connect`
-/// secrets are read, and the brokers and every store are asked whether they can be used; nothing is
-/// changed anywhere.
+/// Reads the configuration and the index settings that it names, no secret and no `ca`. With
+/// `--connect` those are read, too, and the brokers and every store are asked whether they can be
+/// used; nothing is changed anywhere.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Validate {

@@ -3,9 +3,12 @@
 //! Everything may be set but what is configured elsewhere and what would break a guarantee. Names
 //! and values are checked by librdkafka itself, which does so without a connection.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::Protocol;
 
@@ -143,7 +146,26 @@ fn wrong_protocol(name: &str, protocol: Protocol) -> Option<&'static str> {
 fn unknown_to_librdkafka(name: &str, value: &str) -> Option<String> {
     let checked = ClientConfig::new().set(name, value).create_native_config();
     checked.err().map(|error| match error {
-        rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
+        KafkaError::ClientConfig(_, reason, ..) => reason,
+        other => other.to_string(),
+    })
+}
+
+/// Why librdkafka refuses these settings together, if it does. It says so only when it makes a
+/// client: here one that has no broker to connect to, and reads no certificate because it has no TLS.
+pub(super) fn refusal_together(
+    properties: &BTreeMap<String, String>,
+    protocol: Protocol,
+) -> Option<String> {
+    let mut settings = ClientConfig::new();
+    settings.extend(properties.clone());
+    settings.set("group.id", "distributary");
+    if protocol == Protocol::Consumer {
+        settings.set("group.protocol", "consumer");
+    }
+    let made: KafkaResult<BaseConsumer> = settings.create();
+    made.err().map(|error| match error {
+        KafkaError::ClientCreation(reason) => reason,
         other => other.to_string(),
     })
 }

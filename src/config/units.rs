@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 /// `25s`, `500ms`, `6h`, `1m 30s`; `0` needs no unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
@@ -34,45 +36,30 @@ pub(super) fn broker(text: &str) -> Result<(), String> {
     }
 }
 
-/// The parts of a URL that matter here.
-pub(super) struct Url<'a> {
-    pub(super) user_info: Option<&'a str>,
-}
-
-/// `scheme://[user[:password]@]host[:port][/path]` with one of the schemes. The error never holds
-/// the text, which may hold a password.
-pub(super) fn url<'a>(text: &'a str, schemes: &[&str]) -> Result<Url<'a>, String> {
-    let forms = || {
-        schemes
+/// `scheme://[user[:password]@]host[:port][/path]` with one of the schemes, read as the stores'
+/// clients read it. The error never holds the text, which may hold a password.
+pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
+    let expected = |found: &str| {
+        let forms: Vec<_> = schemes
             .iter()
             .map(|it| format!("`{it}://host:port`"))
-            .collect::<Vec<_>>()
-            .join(" or ")
+            .collect();
+        format!("expected {}; found {found}", forms.join(" or "))
     };
-    let expected = |what: &str| format!("expected {}; {what}", forms());
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(expected("found no scheme"));
+    let Some((scheme, _)) = text.split_once("://") else {
+        return Err(expected("no scheme"));
     };
     if !schemes.contains(&scheme) {
-        return Err(expected(&format!("found the scheme `{scheme}`")));
+        return Err(expected(&format!("the scheme `{scheme}`")));
     }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (user_info, address) = match authority.rsplit_once('@') {
-        Some((user_info, address)) => (Some(user_info), address),
-        None => (None, authority),
-    };
-    // The colons of an IPv6 address stand in brackets.
-    let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (address, None),
-    };
-    if host.is_empty() || host.contains(char::is_whitespace) {
-        return Err(expected("found no host"));
+    let url = Url::parse(text).map_err(|error| expected(&format!("an {error}")))?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(expected("no host"));
     }
-    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
-        return Err(expected("found a port that is none"));
+    if url.port() == Some(0) {
+        return Err(expected("port 0"));
     }
-    Ok(Url { user_info })
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -105,14 +92,6 @@ mod tests {
             assert!(broker(bad).is_err(), "{bad}");
         }
         let schemes = ["http", "https"];
-        assert_eq!(
-            url("http://es:9200/base", &schemes).unwrap().user_info,
-            None
-        );
-        assert_eq!(
-            url("https://u:p@es", &schemes).unwrap().user_info,
-            Some("u:p")
-        );
         assert!(
             url("http://[::1]:9200", &schemes).is_ok() && url("http://[::1]", &schemes).is_ok()
         );
@@ -122,6 +101,8 @@ mod tests {
             "http://",
             "http://es:port",
             "http://es:99999",
+            "http://es:0",
+            "http://[::1/",
         ] {
             assert!(url(bad, &schemes).is_err(), "{bad}");
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use redis::IntoConnectionInfo;
+
 use super::super::merged::{Node, Say};
 use super::super::{Batch, Credentials, Elasticsearch, Neo4j, Redis, Sink, units};
 use super::{checked_name, secret};
@@ -132,6 +134,11 @@ fn redis(node: &Node<'_>) -> Option<Redis> {
         "batch",
     ]);
     let url = url(&node.key("url"), &["redis", "rediss"], "password");
+    // Its client knows what may follow the address: the number of a database.
+    if let Some(Err(error)) = url.as_deref().map(IntoConnectionInfo::into_connection_info) {
+        node.key("url")
+            .refuse(format!("this is no address of Redis: {error}"));
+    }
     // Redis before version 6 knows a password and no user.
     let password = node.key("password");
     let username = node.key("username").text();
@@ -223,7 +230,7 @@ fn url(node: &Node<'_>, schemes: &[&str], instead: &str) -> Option<String> {
     let node = node.clone().required();
     let text = node.text()?;
     match units::url(&text, schemes) {
-        Ok(parts) if parts.user_info.is_some() => {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             node.conceal();
             node.refuse(
                 Say::from("a URL that holds a user or password would end up in logs").help(
@@ -232,9 +239,17 @@ fn url(node: &Node<'_>, schemes: &[&str], instead: &str) -> Option<String> {
             );
             None
         }
+        Ok(url) if url.query().is_some() => {
+            node.conceal();
+            node.refuse(
+                Say::from("a URL's query has no meaning here, and would end up in logs")
+                    .help(format!("leave out what follows the `?`; set `{instead}`")),
+            );
+            None
+        }
         Ok(_) => Some(text),
         Err(message) => {
-            if text.contains('@') {
+            if text.contains(['@', '?']) {
                 node.conceal();
             }
             node.refuse(message);

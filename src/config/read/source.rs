@@ -139,10 +139,18 @@ fn properties(
         };
         check_drain(&at, drain_timeout, name, limit, why);
     }
-    properties
+    let properties: BTreeMap<_, _> = properties
         .into_iter()
         .map(|(name, (value, _))| (name, value))
-        .collect()
+        .collect();
+    // What is wrong by itself is wrong together, too.
+    if !properties.is_empty()
+        && node.whole().is_sound()
+        && let Some(reason) = librdkafka::refusal_together(&properties, protocol)
+    {
+        node.refuse_key(format!("librdkafka refuses these settings: {reason}"));
+    }
+    properties
 }
 
 /// A revoke waits for what is in flight and then commits; after the limit both are in vain (D14).

@@ -51,6 +51,23 @@ fn a_record_that_cannot_be_applied_has_somewhere_to_go() {
 }
 
 #[test]
+fn kafka_settings_that_no_consumer_can_be_made_with_are_refused() {
+    let part = "  group: shop\n";
+    errors(&[
+        (
+            part,
+            "  group: shop\n  «properties»: {max.poll.interval.ms: 40000}\n",
+            "librdkafka refuses these settings: `max.poll.interval.ms`must be >= `session.timeout.ms`",
+        ),
+        (
+            part,
+            "  group: shop\n  «properties»: {partition.assignment.strategy: foo}\n",
+            "librdkafka refuses these settings: ",
+        ),
+    ]);
+}
+
+#[test]
 fn kafka_settings_that_break_a_guarantee_are_refused() {
     let part = "  group: shop\n";
     errors(&[

@@ -182,7 +182,17 @@ fn addresses_are_addresses_and_hold_no_password() {
         (
             CACHE,
             "cache: {type: redis, url: «redis://redis:port»}",
-            "found a port that is none",
+            "found an invalid port number",
+        ),
+        (
+            CACHE,
+            "cache: {type: redis, url: «redis://redis/notanumber»}",
+            "Invalid database number",
+        ),
+        (
+            SEARCH,
+            "search: {type: elasticsearch, url: «'http://[::1/'»}",
+            "found an invalid IPv6 address",
         ),
         (
             CACHE,

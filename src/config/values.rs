@@ -97,6 +97,17 @@ impl Node<'_> {
         self.parse(units::duration)
     }
 
+    /// A duration within bounds.
+    pub(super) fn duration_within(&self, bounds: RangeInclusive<Duration>) -> Option<Duration> {
+        let [low, high] = [bounds.start(), bounds.end()].map(|it| humantime::format_duration(*it));
+        self.parse(|text| match units::duration(text)? {
+            duration if bounds.contains(&duration) => Ok(duration),
+            _ => Err(format!(
+                "expected a duration from {low} to {high}, found `{text}`"
+            )),
+        })
+    }
+
     /// A size such as `64MiB`, in bytes.
     pub(super) fn size(&self) -> Option<u64> {
         self.parse(units::size)

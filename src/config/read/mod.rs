@@ -24,6 +24,9 @@ const BUDGET: u64 = 64 << 20;
 /// A smaller budget holds less than one full batch of common rows.
 const MIN_BUDGET: u64 = 1 << 20;
 
+/// More than a machine's memory is no bound on it.
+const MAX_BUDGET: u64 = 1 << 40;
+
 /// Loopback: who wants to be scraped from elsewhere says so.
 const LISTEN: &str = "127.0.0.1:9464";
 
@@ -97,6 +100,9 @@ fn budget(node: &Node<'_>) -> u64 {
     let size = node.size().inspect(|size| {
         if *size < MIN_BUDGET {
             node.refuse("the budget must be at least 1MiB, or no batch could grow");
+        }
+        if *size > MAX_BUDGET {
+            node.refuse("the budget must be at most 1TiB, or it would bound no machine's memory");
         }
     });
     size.unwrap_or(BUDGET)

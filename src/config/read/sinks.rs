@@ -24,6 +24,13 @@ const IN_FLIGHT: u64 = 2;
 /// Deletes are remembered for longer than any retry or frozen owner lasts (D6).
 const GC_DELETES: Duration = Duration::from_secs(6 * 3600);
 
+/// A session (45 s) and a request (30 s): an owner that nobody knows to be gone may still write for
+/// so long, and a delete that is forgotten by then is undone.
+const MIN_GC_DELETES: Duration = Duration::from_secs(75);
+
+/// A year. More is a slip of the pen, and keeps every delete's version in the index.
+const MAX_GC_DELETES: Duration = Duration::from_secs(31_557_600);
+
 /// One pipeline of this size keeps other clients of a single-threaded Redis waiting for below 1 ms.
 const REDIS_BATCH: Batch = Batch {
     max_items: 1000,
@@ -32,6 +39,9 @@ const REDIS_BATCH: Batch = Batch {
 
 /// Longer than a reader takes from its miss to the refill with the old value (D7).
 const SECOND_UNLINK_AFTER: Duration = Duration::from_secs(1);
+
+/// Until then neither offset nor budget is free.
+const MAX_SECOND_UNLINK_AFTER: Duration = Duration::from_secs(3600);
 
 /// Fewer rows pay a transaction's price too often, more hold locks for too long.
 const NEO4J_BATCH: Batch = Batch {
@@ -115,7 +125,10 @@ fn elasticsearch(node: &Node<'_>) -> Option<Elasticsearch> {
     Some(Elasticsearch {
         credentials,
         ca: authority(node, url.as_deref(), "https"),
-        gc_deletes: node.key("gc_deletes").duration().unwrap_or(GC_DELETES),
+        gc_deletes: node
+            .key("gc_deletes")
+            .duration_within(MIN_GC_DELETES..=MAX_GC_DELETES)
+            .unwrap_or(GC_DELETES),
         // Elasticsearch refuses requests above 100 MB (http.max_content_length).
         batch: batch(&node.key("batch"), ELASTICSEARCH_BATCH, 90 * MIB),
         in_flight: usize::try_from(in_flight).expect("the number is at most 16"),
@@ -151,7 +164,7 @@ fn redis(node: &Node<'_>) -> Option<Redis> {
     });
     let after = node
         .key("second_unlink_after")
-        .duration()
+        .duration_within(Duration::ZERO..=MAX_SECOND_UNLINK_AFTER)
         .unwrap_or(SECOND_UNLINK_AFTER);
     Some(Redis {
         credentials,

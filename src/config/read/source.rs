@@ -155,7 +155,7 @@ fn properties(
 
 /// A revoke waits for what is in flight and then commits; after the limit both are in vain (D14).
 fn check_drain(at: &Node<'_>, drain_timeout: Duration, name: &str, limit: Duration, why: &str) {
-    if drain_timeout + COMMIT_DEADLINE < limit {
+    if drain_timeout.saturating_add(COMMIT_DEADLINE) < limit {
         return;
     }
     let [drain, commit, limit] =

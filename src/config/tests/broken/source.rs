@@ -68,6 +68,13 @@ fn kafka_settings_that_no_consumer_can_be_made_with_are_refused() {
 }
 
 #[test]
+fn a_drain_longer_than_time_itself_is_refused_like_any_other() {
+    let drain = format!("{LETTERS}\ndrain_timeout: {}s", u64::MAX);
+    let found = Mistakes(mistakes(&shop_with(LETTERS, &drain))).to_string();
+    assert!(found.contains("below session.timeout.ms (45s)"), "{found}");
+}
+
+#[test]
 fn kafka_settings_that_break_a_guarantee_are_refused() {
     let part = "  group: shop\n";
     errors(&[

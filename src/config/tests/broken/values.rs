@@ -101,6 +101,11 @@ fn values_have_the_type_that_their_key_needs() {
         ),
         (
             LETTERS,
+            "dead_letter: {topic: dead}\nbudget: «18446744073709551615»",
+            "at most 1TiB",
+        ),
+        (
+            LETTERS,
             "dead_letter: {topic: dead}\ndrain_timeout: «25»",
             "expected a duration such as",
         ),
@@ -145,6 +150,16 @@ fn sections_and_bounds_are_kept() {
             SEARCH,
             "search: {type: elasticsearch, url: http://es:9200, batch: {max_bytes: «200MiB»}}",
             "to 90MiB",
+        ),
+        (
+            SEARCH,
+            "search: {type: elasticsearch, url: http://es:9200, gc_deletes: «0»}",
+            "from 1m 15s to",
+        ),
+        (
+            CACHE,
+            "cache: {type: redis, url: redis://redis, second_unlink_after: «18446744073709551615s»}",
+            "from 0s to 1h",
         ),
         (INVALIDATE, "invalidate: «a:b»", "expected a list"),
         (

@@ -22,7 +22,7 @@ const KEYS: &[&str] = &[
 pub(super) fn read(node: &Node<'_>, drain_timeout: Duration) -> Option<Source> {
     node.known_keys(KEYS);
     let brokers = brokers(node);
-    let group = node.key("group").required().text();
+    let group = node.key("group").required().parse(group_name);
     let groups = node.key("groups");
     let groups = groups.choice(&[("shared", Groups::Shared), ("per_sink", Groups::PerSink)]);
     let protocol = node.key("protocol");
@@ -46,10 +46,19 @@ pub(super) fn read(node: &Node<'_>, drain_timeout: Duration) -> Option<Source> {
     })
 }
 
+fn group_name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected the name of a consumer group, found white space".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 fn brokers(node: &Node<'_>) -> Vec<String> {
     let node = node.key("brokers").required();
     let brokers = node.texts();
-    if brokers.is_empty() && node.is_list() {
+    // A text may be a list of nothing, too: `[]` or `,` from outside.
+    let is_list = node.is_list() || node.quiet_text().is_some_and(|it| !it.is_empty());
+    if brokers.is_empty() && is_list {
         node.refuse("at least one broker is needed");
     }
     for (broker, at) in &brokers {

@@ -179,6 +179,8 @@ fn addresses_are_addresses_and_hold_no_password() {
             "expected a broker as `host:port`",
         ),
         ("[kafka:9092]", "«[]»", "at least one broker"),
+        ("[kafka:9092]", "«\",\"»", "at least one broker"),
+        ("group: shop", "group: «\" \"»", "found white space"),
         (
             SEARCH,
             "search: {type: elasticsearch, url: «es:9200»}",

@@ -64,6 +64,29 @@ impl Place {
     }
 }
 
+/// Words beside which a text may hold a secret that somebody wrote where none belongs.
+const SECRETS: [&str; 7] = [
+    "pass",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "credential",
+    "private",
+];
+
+/// Whether `text` speaks of a secret, so that no log is to show what else it says.
+pub(super) fn mentions_secret(text: &str) -> bool {
+    let text = text.to_lowercase();
+    SECRETS.iter().any(|word| text.contains(word))
+}
+
+/// The text with a `*` for everything but white space.
+pub(super) fn masked(text: &str) -> String {
+    let mask = |c: char| if c.is_whitespace() { c } else { '*' };
+    text.chars().map(mask).collect()
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {

@@ -2,9 +2,11 @@
 //!
 //! Both keep the text they are given; figment's own environment provider guesses types.
 
+use std::borrow::Cow;
+
 use figment::value::{Dict, Value};
 
-use super::super::mistake::{Mistake, Place, Severity};
+use super::super::mistake::{Mistake, Place, Severity, masked, mentions_secret};
 use super::{Layer, Path, Segment, Spot};
 
 const PREFIX: &str = "DISTRIBUTARY__";
@@ -58,7 +60,7 @@ pub(in crate::config) fn command_line(assignments: &[String]) -> Layer {
 fn sets_nothing(assignment: &str) -> Mistake {
     Mistake {
         severity: Severity::Error,
-        message: format!("`--set {assignment}` sets nothing"),
+        message: format!("`--set {}` sets nothing", shown(assignment)),
         help: Some("write --set path.to.key=value".into()),
         path: String::new(),
         place: Place::whole("command line"),
@@ -110,6 +112,14 @@ fn collect<'a>(origin: &str, assignments: impl Iterator<Item = Assignment<'a>>) 
     layer
 }
 
+/// A text as it may be shown: a mapping in a text is read by nobody, who would know its secrets.
+fn shown(text: &str) -> Cow<'_, str> {
+    match mentions_secret(text) {
+        true => masked(text).into(),
+        false => text.into(),
+    }
+}
+
 /// Shows an assignment as a line of its own.
 fn spot(origin: &str, assignment: &Assignment<'_>) -> Spot {
     let Assignment { name, value, .. } = assignment;
@@ -118,7 +128,7 @@ fn spot(origin: &str, assignment: &Assignment<'_>) -> Spot {
         line: 1,
         column,
         length,
-        excerpt: format!("{name}={value}"),
+        excerpt: format!("{name}={}", shown(value)),
     };
     let name_length = name.chars().count();
     Spot {

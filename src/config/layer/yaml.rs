@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use figment::value::{Dict, Empty, Tag, Value};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::super::mistake::{Mistake, Place, Severity};
+use super::super::mistake::{Mistake, Place, Severity, masked, mentions_secret};
 use super::interpolate::interpolate;
 use super::{Path, Spot};
 
@@ -236,13 +236,25 @@ impl<'a> Composer<'a> {
     }
 
     fn record(&mut self, span: Span, path: &Path, message: impl Into<String>) {
+        let mut place = self.place(span);
+        if self.may_show_secret(place.line) {
+            place.excerpt = masked(&place.excerpt);
+        }
         self.mistakes.push(Mistake {
             severity: Severity::Error,
             message: message.into(),
             help: None,
             path: path.to_string(),
-            place: self.place(span),
+            place,
         });
+    }
+
+    /// What is a secret is known only when the whole is read, and this form cannot be; a secret may
+    /// stand in the line below its key.
+    fn may_show_secret(&self, line: usize) -> bool {
+        let near = [line.checked_sub(2), line.checked_sub(1)];
+        let mut lines = near.into_iter().flatten().filter_map(|it| self.lines.get(it));
+        lines.any(|line| mentions_secret(line))
     }
 
     /// Where `span` is, cut to its first line.

@@ -62,7 +62,13 @@ fn brokers(node: &Node<'_>) -> Vec<String> {
         node.refuse("at least one broker is needed");
     }
     for (broker, at) in &brokers {
-        if let Err(message) = units::broker(broker) {
+        if broker.contains('@') {
+            at.conceal();
+            at.refuse(
+                Say::from("a broker is `host:port`, without a user and password")
+                    .help("set `source.security`"),
+            );
+        } else if let Err(message) = units::broker(broker) {
             at.refuse(message);
         }
     }
@@ -119,9 +125,8 @@ fn properties(
     let properties = node.text_map();
     for (name, (value, at)) in &properties {
         if let Some(reason) = librdkafka::refusal(name, value, protocol) {
-            if reason.contains("secret") || name.ends_with("password") {
-                at.conceal();
-            }
+            // A misspelt name may be that of a secret; the reason says enough of other values.
+            at.conceal();
             at.refuse_key(format!("`{name}` cannot be set here: {reason}"));
         }
     }

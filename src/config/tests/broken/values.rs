@@ -259,8 +259,36 @@ fn a_secret_in_the_configuration_is_refused_and_not_shown() {
             "  group: shop\n",
             "  group: shop\n  properties: {sasl.password: hunter2}\n",
         ),
+        (
+            "  group: shop\n",
+            "  group: shop\n  properties: {sasl.pasword: hunter2}\n",
+        ),
+        ("[kafka:9092]", "['me:hunter2@kafka:9092']"),
+        (
+            CACHE,
+            "cache: {type: redis, url: 'redis://redis/0?password=hunter2'}",
+        ),
+        // What is no YAML any more.
+        (GRAPH_PASSWORD, "password: \"hunter2"),
+        (GRAPH_PASSWORD, "password: &it hunter2"),
     ] {
         let shown = load_text(&shop_with(part, replacement))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            !shown.contains("hunter2") && shown.contains("*******"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_mapping_in_a_text_does_not_show_its_secret() {
+    for assignment in [
+        "sinks.search={type: elasticsearch, password: hunter2}",
+        "sinks.search: {password: hunter2}",
+    ] {
+        let shown = load(&inputs(&[], &[], &[assignment]))
             .unwrap_err()
             .to_string();
         assert!(

@@ -1,5 +1,6 @@
 //! Logs: text for a person at a terminal, JSON lines for everything else, on standard error.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
@@ -42,8 +43,9 @@ impl Logging {
     /// Starts logging for the whole process; only the first call does.
     pub(super) fn start(&self) {
         let terminal = std::io::stderr().is_terminal();
+        let (filter, ignored) = self.filter(std::env::var_os("RUST_LOG"));
         let logs = tracing_subscriber::fmt()
-            .with_env_filter(self.filter())
+            .with_env_filter(filter)
             .with_writer(std::io::stderr)
             // It would say on standard error that standard error is gone, and panic over that.
             .log_internal_errors(false);
@@ -59,9 +61,26 @@ impl Logging {
         };
         // Somebody else's subscriber, in a test, is as good.
         drop(started);
+        if let Some(why) = ignored {
+            tracing::warn!("RUST_LOG is ignored: {why}");
+        }
     }
 
-    fn filter(&self) -> EnvFilter {
+    /// What is logged, and why `RUST_LOG` has no say in it although it is set.
+    fn filter(&self, rust_log: Option<OsString>) -> (EnvFilter, Option<String>) {
+        // Set to nothing it would silence everything, which nobody means.
+        let asked = rust_log.filter(|it| !it.is_empty()).map(|it| {
+            let text = it.to_str().ok_or("it is no text")?;
+            EnvFilter::try_new(text).map_err(|error| error.to_string())
+        });
+        match asked {
+            Some(Ok(filter)) => (filter, None),
+            Some(Err(why)) => (EnvFilter::new(self.levels()), Some(why)),
+            None => (EnvFilter::new(self.levels()), None),
+        }
+    }
+
+    fn levels(&self) -> String {
         let level = match (self.verbose, self.quiet) {
             (0, 0) => LevelFilter::INFO,
             (1, _) => LevelFilter::DEBUG,
@@ -82,7 +101,29 @@ impl Logging {
         } else {
             "off"
         };
-        let default = format!("{others},librdkafka={kafka},rdkafka={kafka},distributary={level}");
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+        format!("{others},librdkafka={kafka},rdkafka={kafka},distributary={level}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rust_log_decides_only_if_it_says_something_that_is_understood() {
+        let logging = Logging {
+            log_format: LogFormat::Auto,
+            verbose: 0,
+            quiet: 0,
+        };
+        let filter = |rust_log: &str| logging.filter(Some(rust_log.into()));
+        let default = EnvFilter::new(logging.levels()).to_string();
+        let (asked, ignored) = filter("distributary=trace");
+        assert_eq!(asked.to_string(), "distributary=trace");
+        assert_eq!(ignored, None);
+        let (empty, ignored) = filter("");
+        assert_eq!((empty.to_string(), ignored), (default.clone(), None));
+        let (wrong, ignored) = filter("distributary=loud");
+        assert_eq!((wrong.to_string(), ignored.is_some()), (default, true));
     }
 }

@@ -46,7 +46,9 @@ async fn main() -> ExitCode {
 fn inputs(file: &str) -> Inputs {
     Inputs {
         files: vec![PathBuf::from(file)],
-        environment: std::env::vars().collect(),
+        environment: std::env::vars()
+            .map(|(name, value)| (name, value.into()))
+            .collect(),
         assignments: Vec::new(),
     }
 }

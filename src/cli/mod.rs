@@ -99,12 +99,18 @@ impl Global {
         Inputs {
             files: self.config.clone(),
             environment: std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
                 .collect(),
             assignments: self.set.clone(),
         }
+    }
+}
+
+/// A configuration file as it is named.
+fn file(name: OsString) -> Result<PathBuf, &'static str> {
+    match name.is_empty() {
+        true => Err("a name is empty; --config or DISTRIBUTARY_CONFIG has a comma too many"),
+        false => Ok(name.into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From files, environment and command line to the tree, or to every mistake in them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::layer::{self, Layer};
@@ -14,7 +15,7 @@ pub struct Inputs {
     /// The files; a later one overrides an earlier one, key by key.
     pub files: Vec<PathBuf>,
     /// The environment: `DISTRIBUTARY__*` overrides the files, and `${NAME}` refers to it.
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, OsString>,
     /// `path.to.key=value` from the command line, which overrides everything.
     pub assignments: Vec<String>,
 }
@@ -55,12 +56,15 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
 }
 
 fn layers(inputs: &Inputs) -> Vec<Layer> {
-    let variable = |name: &str| inputs.environment.get(name).cloned();
+    let variable = |name: &str| {
+        let value = inputs.environment.get(name)?;
+        value.to_str().map(str::to_owned)
+    };
     let files = inputs.files.iter().map(|path| Layer::file(path, &variable));
     let variables = inputs
         .environment
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
+        .map(|(name, value)| (name.as_str(), value.as_os_str()));
     let above = [
         layer::environment(variables),
         layer::command_line(&inputs.assignments),

@@ -3,35 +3,69 @@
 //! Both keep the text they are given; figment's own environment provider guesses types.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 
 use figment::value::{Dict, Value};
 
 use super::super::mistake::{Mistake, Place, Severity, masked, mentions_secret};
+use super::super::read::KEYS;
 use super::{Layer, Path, Segment, Spot};
 
 const PREFIX: &str = "DISTRIBUTARY__";
 
 /// The layer of the environment. Names are lower-cased; `__` goes one step into the tree.
 pub(in crate::config) fn environment<'a>(
-    variables: impl Iterator<Item = (&'a str, &'a str)>,
+    variables: impl Iterator<Item = (&'a str, &'a OsStr)>,
 ) -> Layer {
-    let assignments = variables.filter_map(|(name, value)| {
-        let path = name.strip_prefix(PREFIX)?.to_lowercase();
-        let mut segments: Vec<String> = path.split("__").map(str::to_owned).collect();
-        // librdkafka's names have dots, which most shells do not take in a variable's name.
-        if let ["source", "properties", ..] = strs(&segments)[..] {
-            segments = property(&segments, "__")
-                .into_iter()
-                .map(|it| it.replace('_', "."))
-                .collect();
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for (name, value) in variables {
+        match (name.strip_prefix(PREFIX), value.to_str()) {
+            (Some(path), Some(value)) => good.push(Assignment {
+                segments: segments(path),
+                name,
+                value,
+            }),
+            (Some(_), None) => bad.push(no_text(name)),
+            (None, _) => bad.extend(near_miss(name)),
         }
-        Some(Assignment {
-            segments,
-            name,
-            value,
-        })
-    });
-    collect("environment", assignments)
+    }
+    let mut layer = collect("environment", good.into_iter());
+    layer.mistakes.extend(bad);
+    layer
+}
+
+fn segments(path: &str) -> Vec<String> {
+    let path = path.to_lowercase();
+    let segments: Vec<String> = path.split("__").map(str::to_owned).collect();
+    // librdkafka's names have dots, which most shells do not take in a variable's name.
+    if let ["source", "properties", ..] = strs(&segments)[..] {
+        let names = property(&segments, "__").into_iter();
+        return names.map(|it| it.replace('_', ".")).collect();
+    }
+    segments
+}
+
+fn no_text(name: &str) -> Mistake {
+    Mistake {
+        severity: Severity::Error,
+        message: format!("the value of `{name}` is no UTF-8 text"),
+        help: None,
+        path: String::new(),
+        place: Place::whole("environment"),
+    }
+}
+
+/// A variable that would override a key if it had one underscore more.
+fn near_miss(name: &str) -> Option<Mistake> {
+    let path = name.strip_prefix("DISTRIBUTARY_")?;
+    let first = path.split("__").next()?.to_lowercase();
+    KEYS.contains(&first.as_str()).then(|| Mistake {
+        severity: Severity::Warning,
+        message: format!("`{name}` overrides nothing"),
+        help: Some(format!("write `{PREFIX}{path}`")),
+        path: String::new(),
+        place: Place::whole("environment"),
+    })
 }
 
 /// The layer of `--set path=value`.

@@ -45,7 +45,9 @@ fn fill(reference: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<St
     // As in a shell, `:-` stands in for an empty variable too.
     let value = variable(name).filter(|value| default.is_none() || !value.is_empty());
     value.or(default.map(str::to_owned)).ok_or_else(|| {
-        format!("the environment variable {name} is not set, and `${{{name}}}` has no default")
+        format!(
+            "the environment variable {name} is not set to any text, and `${{{name}}}` has no default"
+        )
     })
 }
 
@@ -87,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_filled_in_says_why() {
-        assert!(filled("${NONE}").unwrap_err().contains("NONE is not set"));
+        assert!(filled("${NONE}").unwrap_err().contains("NONE is not set to"));
         assert!(filled("${NONE").unwrap_err().contains("without its `}`"));
         assert!(
             filled("${a b}")

@@ -33,7 +33,8 @@ const LISTEN: &str = "127.0.0.1:9464";
 /// Below Kubernetes' grace period of 30 s, and with the commit below the session timeout of 45 s.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
-const KEYS: &[&str] = &[
+/// The first step of every path.
+pub(super) const KEYS: &[&str] = &[
     "pipeline",
     "source",
     "tables",

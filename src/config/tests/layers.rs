@@ -125,6 +125,29 @@ fn a_mistake_from_outside_names_the_variable() {
 }
 
 #[test]
+fn a_variable_that_cannot_override_anything_is_told() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), "shop.yaml", SHOP);
+    let near = [
+        ("DISTRIBUTARY_SOURCE__GROUP", "x"),
+        // Kubernetes' own, for a service of this name.
+        ("DISTRIBUTARY_SERVICE_HOST", "10.0.0.1"),
+    ];
+    let mut inputs = inputs(&[&file], &near, &[]);
+    let warnings = load(&inputs).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let help = warnings[0].help.as_deref();
+    assert_eq!(help, Some("write `DISTRIBUTARY__SOURCE__GROUP`"));
+
+    let no_text = std::ffi::OsString::from_vec(vec![0xff]);
+    let name = "DISTRIBUTARY__SOURCE__GROUP".to_owned();
+    inputs.environment = [(name, no_text)].into();
+    let mistakes = load(&inputs).unwrap_err().to_string();
+    assert!(mistakes.contains("is no UTF-8 text"), "{mistakes}");
+}
+
+#[test]
 fn paths_are_relative_to_the_file_that_names_them() {
     let directory = tempfile::tempdir().unwrap();
     let settings = write(

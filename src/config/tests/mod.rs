@@ -50,7 +50,7 @@ pub(super) fn load_text(text: &str) -> Result<Loaded, Mistakes> {
 }
 
 pub(super) fn inputs(files: &[&Path], environment: &[(&str, &str)], set: &[&str]) -> Inputs {
-    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).into());
     Inputs {
         files: files.iter().map(|it| it.to_path_buf()).collect(),
         environment: environment.iter().map(pair).collect(),

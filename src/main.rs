@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use distributary::cli::Cli;
 
 /// A record is allocated on the poll thread, read on the pipeline's and freed on a sink's: what
@@ -12,5 +11,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     distributary::fault_point::arm();
-    Cli::parse().execute()
+    Cli::of_process().execute()
 }

@@ -12,10 +12,12 @@ mod run;
 mod validate;
 mod version;
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{OsStringValueParser, Resettable, TypedValueParser as _};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{self, Config, Inputs, Mistakes, Severity};
 use crate::error::exit;
@@ -61,6 +63,7 @@ pub struct Global {
         global = true,
         env = "DISTRIBUTARY_CONFIG",
         value_delimiter = ',',
+        value_parser = OsStringValueParser::new().try_map(file),
         value_name = "FILE",
         default_value = "distributary.yaml"
     )]
@@ -128,6 +131,18 @@ pub enum Command {
 }
 
 impl Cli {
+    /// The command line of this process. A variable that is set to nothing counts as not set.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|it| it.is_empty());
+        let command = Self::command().mut_args(|it| match it.get_env() {
+            Some(name) if is_empty(name) => it.env(Resettable::Reset),
+            _ => it,
+        });
+        let matches = command.get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Starts the logs and does what is asked.
     #[must_use]
     pub fn execute(self) -> ExitCode {
@@ -166,8 +181,6 @@ fn refuse(mistakes: &Mistakes) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -86,6 +86,22 @@ fn all_mistakes_are_shown_and_the_code_is_that_of_a_configuration() {
 }
 
 #[test]
+fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
+    let empty = command(example(), &["validate"])
+        .env("DISTRIBUTARY_CONFIG", "")
+        .env("DISTRIBUTARY_LOG_FORMAT", "")
+        .output()
+        .unwrap();
+    assert_eq!(empty.status.code(), Some(0), "{}", said(&empty));
+    let comma = command(example(), &["validate"])
+        .env("DISTRIBUTARY_CONFIG", "distributary.yaml,")
+        .output()
+        .unwrap();
+    assert_eq!(comma.status.code(), Some(2), "{}", said(&comma));
+    assert!(said(&comma).contains("DISTRIBUTARY_CONFIG has a comma too many"));
+}
+
+#[test]
 fn warnings_fail_only_where_they_are_denied() {
     let output = distributary(example(), &[&["validate"], &UNUSED[..]].concat());
     assert_eq!(output.status.code(), Some(0));

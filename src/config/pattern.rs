@@ -82,7 +82,7 @@ impl Parser {
     fn node(&mut self) -> Result<NodePattern, PatternError> {
         self.expect("(")?;
         self.expect(":")?;
-        let label = self.identifier("a label")?;
+        let label = self.free_name("a label")?;
         let (mut key, mut properties) = (Vec::new(), Vec::new());
         for (is_key, property) in self.properties()? {
             if is_key {
@@ -116,7 +116,7 @@ impl Parser {
         }
         self.expect("-[")?;
         self.expect(":")?;
-        let kind = self.identifier("a relationship type")?;
+        let kind = self.free_name("a relationship type")?;
         let from = self.at;
         let properties = self.properties()?;
         if properties.iter().any(|(is_key, _)| *is_key) {
@@ -172,6 +172,18 @@ impl Parser {
         }
         self.expect("}")?;
         Ok(properties)
+    }
+
+    /// A label or a type that is not one of the program's own: its markers, locks and tombstones.
+    fn free_name(&mut self, what: &str) -> Result<String, PatternError> {
+        self.skip_white_space();
+        let from = self.at;
+        let name = self.identifier(what)?;
+        if name.starts_with("_Distributary") {
+            let message = "names that begin with `_Distributary` are kept for distributary";
+            return Err(self.error_since(from, message));
+        }
+        Ok(name)
     }
 
     /// A name that will stand in a query's text, where Cypher takes `\u0041` for a letter, between

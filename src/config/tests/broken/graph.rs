@@ -12,6 +12,11 @@ fn patterns_are_shown_where_they_break() {
             "kept for distributary",
         ),
         (
+            USER_NODE,
+            r#"node: "(:«_DistributaryMarker» {!id})""#,
+            "begin with `_Distributary`",
+        ),
+        (
             PLACED,
             r#"relationship: "(:User {!id: user_id})«<»-[:PLACED]-(:Order {!id})""#,
             "left to right",

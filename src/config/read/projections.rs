@@ -295,20 +295,31 @@ fn refuse_duplicates(placed: &[Placed<'_>]) {
                 .refuse(format!("another projection is named `{name}` already"));
         }
     }
-    for (node, projection) in placed {
-        let Some(Projection {
-            name,
-            sink,
-            kind: ProjectionKind::Document(document),
-        }) = projection
-        else {
-            continue;
-        };
-        if let Some(other) = aliases.insert((sink, &document.alias), name) {
-            let message = format!("`{other}` writes the alias `{}` already", document.alias);
+    let documents = || {
+        placed.iter().filter_map(|(node, projection)| {
+            let projection = projection.as_ref()?;
+            match &projection.kind {
+                ProjectionKind::Document(it) => Some((node, projection, it.alias.as_str())),
+                _ => None,
+            }
+        })
+    };
+    for (node, projection, alias) in documents() {
+        if let Some(other) = aliases.insert((&projection.sink, alias), &projection.name) {
             node.key("index").key("alias").refuse(
-                Say::from(message)
+                Say::from(format!("`{other}` writes the alias `{alias}` already"))
                     .help("two tables' keys would overwrite each other; use two aliases"),
+            );
+        }
+    }
+    // The name of an index is none for an alias.
+    for (node, projection, alias) in documents() {
+        if let Some(before) = alias.strip_suffix("-000001")
+            && let Some(other) = aliases.get(&(&projection.sink, before))
+        {
+            node.key("index").key("alias").refuse(
+                Say::from(format!("`{alias}` is the index behind the alias of `{other}`"))
+                    .help("use another alias"),
             );
         }
     }

@@ -102,6 +102,12 @@ fn one_projection_for_each_alias() {
         &format!("  - {second}\n  - name: product-cache\n"),
         "`products-index` writes the alias `products` already",
     )]);
+    let behind = second.replace("«products»", "«products-000001»");
+    errors(&[(
+        "  - name: product-cache\n",
+        &format!("  - {behind}\n  - name: product-cache\n"),
+        "is the index behind the alias of `products-index`",
+    )]);
 }
 
 #[test]

@@ -187,4 +187,14 @@ mod tests {
     fn the_command_line_contradicts_itself_nowhere() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn a_partition_is_one_of_a_topic_that_is_named() {
+        let parsed = |arguments: &str| {
+            let reset = "distributary offsets reset --to-earliest --partition 1 ";
+            Cli::try_parse_from((reset.to_owned() + arguments).split_whitespace())
+        };
+        assert!(parsed("--topic orders-events").is_ok());
+        assert!(parsed("--all-topics").is_err());
+    }
 }

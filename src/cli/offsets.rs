@@ -65,7 +65,8 @@ struct Reset {
     #[command(flatten)]
     which: Which,
     /// Every topic of the configuration.
-    #[arg(long, conflicts_with = "topic", required_unless_present = "topic")]
+    // A partition's `requires` gives way to a conflict, so this one is said here.
+    #[arg(long, conflicts_with_all = ["topic", "partition"], required_unless_present = "topic")]
     all_topics: bool,
     #[command(flatten)]
     target: Target,
@@ -116,6 +117,8 @@ enum Refusal {
     Running(String, usize),
     #[error("topic `{0}` does not exist, or has no partition that was asked for")]
     NoPartition(String),
+    #[error("none of the configuration's topics is there, or may be seen: nothing to reset")]
+    NoTopic,
 }
 
 impl Refusal {
@@ -124,7 +127,7 @@ impl Refusal {
             Self::UnknownTopic(..) | Self::UnknownGroup(..) | Self::SeveralGroups(_) => exit::USAGE,
             Self::Source(_) => exit::CONFIG,
             Self::Kafka(_) => exit::UNAVAILABLE,
-            Self::Running(..) | Self::NoPartition(_) => exit::NO,
+            Self::Running(..) | Self::NoPartition(_) | Self::NoTopic => exit::NO,
         }
     }
 }
@@ -161,7 +164,7 @@ impl Which {
         }
     }
 
-    fn standings(&self, config: &Config, admin: &Admin) -> Result<Vec<Standing>, Refusal> {
+    fn found(&self, config: &Config, admin: &Admin) -> Result<Found, Refusal> {
         let known: Vec<&str> = config.tables.iter().map(|it| it.topic.as_str()).collect();
         if let Some(unknown) = self.topic.iter().find(|it| !known.contains(&it.as_str())) {
             return Err(Refusal::UnknownTopic(unknown.clone(), known.join(", ")));
@@ -172,14 +175,38 @@ impl Which {
         if !self.partition.is_empty() {
             standings.retain(|it| self.partition.contains(&it.partition));
         }
-        let missing = self
-            .topic
-            .iter()
-            .find(|topic| !standings.iter().any(|it| it.topic == **topic));
-        match missing {
-            Some(topic) => Err(Refusal::NoPartition(topic.clone())),
-            None => Ok(standings),
+        let is_there = |topic: &str| standings.iter().any(|it| it.topic == topic);
+        if let Some(topic) = self.topic.iter().find(|it| !is_there(it)) {
+            return Err(Refusal::NoPartition(topic.clone()));
         }
+        let missing = topics.into_iter().filter(|it| !is_there(it));
+        Ok(Found {
+            missing: missing.map(str::to_owned).collect(),
+            standings,
+        })
+    }
+}
+
+/// What there is of the topics that were asked for.
+struct Found {
+    standings: Vec<Standing>,
+    /// Topics of the configuration that do not exist yet, or may not be seen.
+    missing: Vec<String>,
+}
+
+impl Found {
+    /// How wide the column of topics is.
+    fn width(&self) -> usize {
+        let topics = self.standings.iter().map(|it| it.topic.len());
+        let topics = topics.chain(self.missing.iter().map(String::len));
+        topics.fold("TOPIC".len(), usize::max)
+    }
+
+    /// A row for each topic that has none.
+    fn missing_rows(&self) -> impl Iterator<Item = String> {
+        let width = self.width();
+        let row = move |topic: &String| format!("{topic:width$}  not there, or may not be seen");
+        self.missing.iter().map(row)
     }
 }
 
@@ -195,15 +222,15 @@ fn show(config: &Config, which: &Which) -> Result<String, Refusal> {
 
 fn show_group(config: &Config, which: &Which, group: &str) -> Result<String, Refusal> {
     let admin = Admin::new(&config.source, group)?;
-    let standings = which.standings(config, &admin)?;
+    let found = which.found(config, &admin)?;
     let members = admin.members(group)?;
     let mut lines = vec![format!("group {group}, running members: {members}")];
-    let width = topic_width(&standings);
+    let width = found.width();
     lines.push(format!(
         "{:width$}  PARTITION  {:>14}  {:>14}  {:>10}",
         "TOPIC", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"
     ));
-    for it in &standings {
+    for it in &found.standings {
         let lag = it.current().map(|next| (it.high - next).max(0));
         lines.push(format!(
             "{:width$}  {:>9}  {:>14}  {:>14}  {:>10}",
@@ -214,13 +241,8 @@ fn show_group(config: &Config, which: &Which, group: &str) -> Result<String, Ref
             or_dash(lag)
         ));
     }
+    lines.extend(found.missing_rows());
     Ok(lines.join("\n"))
-}
-
-/// How wide the column of topics is.
-fn topic_width(standings: &[Standing]) -> usize {
-    let topics = standings.iter().map(|it| it.topic.len());
-    topics.fold("TOPIC".len(), usize::max)
 }
 
 fn or_dash(number: Option<i64>) -> String {
@@ -235,15 +257,19 @@ impl Reset {
             return Err(Refusal::SeveralGroups(groups.join(", ")));
         };
         let admin = Admin::new(&config.source, group)?;
-        let standings = self.which.standings(config, &admin)?;
-        let offsets = self.target.offsets(&admin, &standings)?;
-        let width = topic_width(&standings);
+        let found = self.which.found(config, &admin)?;
+        if found.standings.is_empty() {
+            return Err(Refusal::NoTopic);
+        }
+        let offsets = self.target.offsets(&admin, &found.standings)?;
+        let width = found.width();
         let mut lines = vec![format!(
             "{:width$}  PARTITION  {:>14}  {:>14}",
             "TOPIC", "CURRENT-OFFSET", "NEW-OFFSET"
         )];
-        let mut commits = Vec::with_capacity(standings.len());
-        for (standing, new) in standings.into_iter().zip(offsets) {
+        let missing: Vec<_> = found.missing_rows().collect();
+        let mut commits = Vec::with_capacity(found.standings.len());
+        for (standing, new) in found.standings.into_iter().zip(offsets) {
             let new = new.clamp(standing.low, standing.high);
             let (topic, partition) = (&standing.topic, standing.partition);
             let current = or_dash(standing.current());
@@ -253,6 +279,7 @@ impl Reset {
             let note = note(config, &admin, &standing)?;
             commits.push((standing, NextOffset::given(new), note));
         }
+        lines.extend(missing);
         lines.push(if self.execute {
             commit(&admin, group, &commits)?;
             format!("group {group}: {} partitions reset", commits.len())
@@ -341,6 +368,16 @@ mod tests {
 
     use super::*;
     use crate::source::SourceError;
+
+    #[test]
+    fn a_topic_that_is_not_there_has_a_row_of_its_own() {
+        let found = Found {
+            standings: Vec::new(),
+            missing: vec!["orders-events".into()],
+        };
+        let rows: Vec<_> = found.missing_rows().collect();
+        assert_eq!(rows, ["orders-events  not there, or may not be seen"]);
+    }
 
     #[test]
     fn a_refusal_says_its_cause_once() {

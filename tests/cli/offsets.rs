@@ -72,3 +72,18 @@ async fn a_replay_in_place_from_zero_changes_nothing_in_the_end() {
     program.stop().await;
     assert_eq!(feed.documents().await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_not_there_is_shown_and_no_reset() {
+    let feed = Feed::new(1).await;
+    let elsewhere = ["--set", "tables.items.topic=not-there"];
+    let shown = feed
+        .call
+        .output(&[&["offsets", "show"], &elsewhere[..]].concat());
+    assert!(shown.status.success(), "{shown:?}");
+    assert!(said(&shown).contains("not-there  not there"), "{shown:?}");
+    let reset = ["offsets", "reset", "--to-earliest", "--all-topics"];
+    let refused = feed.call.output(&[&reset[..], &elsewhere].concat());
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(said(&refused).contains("nothing to reset"), "{refused:?}");
+}

@@ -83,6 +83,15 @@ pub struct Change {
     pub committed_at_ms: i64,
 }
 
+impl Change {
+    /// Whether this is an update without the old row that each one of a table with `full_identity`
+    /// should have: what was made of old values, such as cache keys, is not known.
+    #[must_use]
+    pub fn lacks_old_row(&self, full_identity: bool) -> bool {
+        full_identity && self.op == Op::Update && self.before.is_none()
+    }
+}
+
 /// The value of one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {

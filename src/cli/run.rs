@@ -104,7 +104,11 @@ fn finish(outcome: Result<(), Fatal>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(fatal) => {
-            tracing::error!(exit_code = fatal.exit_code(), "stopped: {}", in_full(&fatal));
+            tracing::error!(
+                exit_code = fatal.exit_code(),
+                "stopped: {}",
+                in_full(&fatal)
+            );
             ExitCode::from(fatal.exit_code())
         }
     }

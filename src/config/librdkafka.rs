@@ -53,7 +53,9 @@ fn secret(name: &str) -> Option<&'static str> {
         | "sasl.oauthbearer.client.secret"
         | "sasl.oauthbearer.client.credentials.client.secret"
         | "sasl.oauthbearer.assertion.private.key.passphrase"
-        | "sasl.oauthbearer.assertion.private.key.pem" => "a secret does not belong into a configuration file",
+        | "sasl.oauthbearer.assertion.private.key.pem" => {
+            "a secret does not belong into a configuration file"
+        }
         _ => return None,
     })
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::change::{Change, Op, TableId};
+use crate::change::{Change, TableId};
 use crate::config::Table;
 
 /// The tables that were already warned about.
@@ -17,7 +17,7 @@ pub(super) struct OldRows {
 impl OldRows {
     /// Whether the change lacks its old row although its table is declared to send it.
     pub(super) fn is_missing(&mut self, change: &Change, table: &Table) -> bool {
-        let missing = table.full_identity && change.op == Op::Update && change.before.is_none();
+        let missing = change.lacks_old_row(table.full_identity);
         if missing && self.warned.insert(change.table) {
             tracing::warn!(
                 table = table.name,
@@ -34,7 +34,7 @@ impl OldRows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Row, Version};
+    use crate::change::{Op, Row, Version};
 
     fn change(op: Op, before: Option<Row>) -> Change {
         let row = || Row::from_pairs(&[("id", "1")]);

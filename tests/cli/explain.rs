@@ -84,6 +84,7 @@ fn what_is_no_change_of_a_configured_table_is_refused_and_names_what_there_is() 
     for (event, says) in [
         ("{\"a\"".to_owned(), "no change as Debezium writes it"),
         ("{\"a\":1}".to_owned(), "no `source`"),
+        ("null\n".to_owned(), "is a tombstone"),
         (other.to_string(), "public.products, public.users"),
         (unkeyed.to_string(), "no column id"),
     ] {
@@ -99,6 +100,22 @@ fn what_is_no_change_of_a_configured_table_is_refused_and_names_what_there_is() 
         .unwrap();
     assert_eq!(missing.status.code(), Some(2));
     assert!(said(&missing).contains("cannot read nowhere.json"));
+}
+
+#[test]
+fn what_a_change_cannot_mean_is_said() {
+    let mut without = moved();
+    without["before"] = Value::Null;
+    let output = explain(&without.to_string(), &["--projection", "product-cache"]);
+    let unknown = said(&output);
+    assert!(unknown.contains("the old row is missing"), "{unknown}");
+    let output = explain(&moved().to_string(), &["--projection", "user-node"]);
+    let unread = said(&output);
+    assert!(
+        unread.contains("none of these projections reads this table"),
+        "{unread}"
+    );
+    assert!(!unread.contains("old row"), "{unread}");
 }
 
 #[test]

@@ -23,6 +23,12 @@ pub(super) enum Unread {
     File(String, std::io::Error),
     #[error("{0} is no change as Debezium writes it: {1}")]
     NoChange(String, String),
+    #[error(
+        "{0} is a tombstone, `null`, which says nothing of itself: the row that was deleted is named by \
+         the record's key. Explain the record with --topic, --partition and --offset, or the `op: d` \
+         before it"
+    )]
+    Tombstone(String),
     #[error("the configuration has no table {0}; its tables are {1}")]
     UnknownTable(String, String),
     #[error("the configuration has no topic `{0}`; its topics are {1}")]
@@ -38,6 +44,7 @@ impl Unread {
         match self {
             Self::File(..)
             | Self::NoChange(..)
+            | Self::Tombstone(_)
             | Self::UnknownTable(..)
             | Self::UnknownTopic(..) => exit::USAGE,
             Self::Missing(..) => exit::NO,
@@ -78,6 +85,9 @@ pub(super) fn of_file(config: &Config, path: Option<&Path>) -> Result<(TableId, 
         }
     };
     let text = text.map_err(|error| Unread::File(name.clone(), error))?;
+    if text.trim() == "null" {
+        return Err(Unread::Tombstone(name));
+    }
     let no_change = |why: String| Unread::NoChange(name.clone(), why);
     let read = |text| serde_json::from_str::<Outline<'_>>(text);
     let mut outline = read(&text).map_err(|error| no_change(error.to_string()))?;

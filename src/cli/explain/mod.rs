@@ -11,7 +11,7 @@ use clap::Args;
 use super::output::{complain, print};
 use super::{Global, check_projections, refuse};
 use crate::change::{Change, Op, ProjectionId, TableId};
-use crate::config::{Config, OnTruncate};
+use crate::config::{Config, OnTruncate, Projection, Table};
 use crate::envelope::{Decoded, Decoder, Ignored, Input, KeyMoves};
 use crate::error::exit;
 
@@ -126,13 +126,25 @@ impl Explain {
             text: headline(config, change),
             is_poison: false,
         };
+        let table = config.table(change.table);
+        if change.lacks_old_row(table.full_identity) {
+            explanation.text.push_str(&no_old_row(table));
+        }
+        let is_meant = |it: &Projection| {
+            let is_asked = self.projection.is_empty() || self.projection.contains(&it.name);
+            is_asked && it.kind.from() == Some(change.table)
+        };
+        if !config.projections.iter().any(is_meant) {
+            explanation.text.push_str(match self.projection.is_empty() {
+                true => "\nno projection reads this table",
+                false => "\nnone of these projections reads this table",
+            });
+        }
         for (id, projection) in (0..).map(ProjectionId).zip(&config.projections) {
-            let is_asked = self.projection.is_empty() || self.projection.contains(&projection.name);
-            if projection.kind.from() != Some(change.table) || !is_asked {
+            if !is_meant(projection) {
                 continue;
             }
-            let table = config.table(change.table).sql_name();
-            let meaning = meaning::of(id, projection, &table, change);
+            let meaning = meaning::of(id, projection, &table.sql_name(), change);
             explanation.is_poison |= meaning.is_err();
             let lines =
                 meaning.unwrap_or_else(|error| vec![format!("can never be applied: {error}")]);
@@ -145,6 +157,14 @@ impl Explain {
         }
         explanation
     }
+}
+
+fn no_old_row(table: &Table) -> String {
+    format!(
+        "\nthe old row is missing, so what is made of its values is not known and stays: the record is \
+         older than the table's replica identity, or run ALTER TABLE {} REPLICA IDENTITY FULL",
+        table.sql_name()
+    )
 }
 
 /// Table, what happened, key, version.

@@ -89,7 +89,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_filled_in_says_why() {
-        assert!(filled("${NONE}").unwrap_err().contains("NONE is not set to"));
+        assert!(
+            filled("${NONE}")
+                .unwrap_err()
+                .contains("NONE is not set to")
+        );
         assert!(filled("${NONE").unwrap_err().contains("without its `}`"));
         assert!(
             filled("${a b}")

@@ -253,7 +253,10 @@ impl<'a> Composer<'a> {
     /// stand in the line below its key.
     fn may_show_secret(&self, line: usize) -> bool {
         let near = [line.checked_sub(2), line.checked_sub(1)];
-        let mut lines = near.into_iter().flatten().filter_map(|it| self.lines.get(it));
+        let mut lines = near
+            .into_iter()
+            .flatten()
+            .filter_map(|it| self.lines.get(it));
         lines.any(|line| mentions_secret(line))
     }
 

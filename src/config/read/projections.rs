@@ -318,8 +318,10 @@ fn refuse_duplicates(placed: &[Placed<'_>]) {
             && let Some(other) = aliases.get(&(&projection.sink, before))
         {
             node.key("index").key("alias").refuse(
-                Say::from(format!("`{alias}` is the index behind the alias of `{other}`"))
-                    .help("use another alias"),
+                Say::from(format!(
+                    "`{alias}` is the index behind the alias of `{other}`"
+                ))
+                .help("use another alias"),
             );
         }
     }

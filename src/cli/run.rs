@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::output::complain;
+use super::version::VERSION;
 use super::{Global, check_projections, refuse};
 use crate::config::Config;
 use crate::error::{Fatal, exit, in_full};
@@ -70,6 +71,13 @@ impl Run {
                 return ExitCode::from(exit::UNAVAILABLE);
             }
         };
+        // With port 0 only the listener knows which one it is.
+        let listens = listener.local_addr();
+        tracing::info!(
+            version = VERSION.as_str(),
+            listen = %listens.unwrap_or(config.listen),
+            "distributary starts"
+        );
         let process = Process {
             metrics: Arc::new(Metrics::new(&config.pipeline)),
             health: Arc::new(Health::new(STALL + config.drain_timeout)),

@@ -1,10 +1,11 @@
 //! `run` from its start to its exit code.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::said;
+use super::{command, example, said};
 use crate::support::feed::{Feed, change, row};
 use crate::support::program::Call;
 use crate::support::redis_server::free_port;
@@ -45,6 +46,35 @@ fn an_invalid_configuration_exits_78_with_every_mistake_and_connects_to_nothing(
         }
     }
     assert!(listener.accept().is_err(), "somebody connected");
+}
+
+#[test]
+fn the_first_line_says_the_version_and_where_it_listens() {
+    // Nobody is at port 1.
+    let mut arguments = vec!["run"];
+    for assignment in [
+        "http.listen=127.0.0.1:0",
+        "source.brokers=127.0.0.1:1",
+        "sinks.search.url=http://127.0.0.1:1",
+        "sinks.cache.url=redis://127.0.0.1:1",
+        "sinks.graph.uri=bolt://127.0.0.1:1",
+    ] {
+        arguments.extend(["--set", assignment]);
+    }
+    let mut child = command(example(), &arguments)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let text = |name: &str| line[name].as_str().unwrap().to_owned();
+    assert!(text("version").starts_with("0."), "{line}");
+    let address: std::net::SocketAddr = text("listen").parse().unwrap();
+    assert_ne!(address.port(), 0, "{line}");
 }
 
 const SECOND_INDEX: &str = r#"

@@ -37,6 +37,25 @@ fn the_example_is_valid_and_without_warnings() {
 }
 
 #[test]
+fn the_configurations_in_the_documents_are_valid_and_without_warnings() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for document in ["README.md", "docs/configuration.md"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        let (_, yaml) = text.split_once("```yaml\n").unwrap();
+        let (yaml, _) = yaml.split_once("```").unwrap();
+        // The settings file that the text beside it names is the example's.
+        let directory = tempfile::tempdir().unwrap();
+        let settings = root.join("examples/ecommerce/indices/products.json");
+        std::fs::copy(settings, directory.path().join("products.json")).unwrap();
+        let file = directory.path().join("distributary.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        let loaded = load(&inputs(&[&file], &[], &[]));
+        let warnings = loaded.map(|it| it.warnings);
+        assert_eq!(warnings, Ok(vec![]), "{document}");
+    }
+}
+
+#[test]
 fn its_tables_have_topics_keys_and_identities() {
     let config = load_with(&[]).config;
     let table = |name: &str| config.tables.iter().find(|it| it.name == name).unwrap();

@@ -103,7 +103,7 @@ pub mod exit {
     pub const OUTPUT: u8 = 74;
     /// Try again (`EX_TEMPFAIL`).
     pub const TEMPORARY: u8 = 75;
-    /// The configuration (`EX_CONFIG`).
+    /// The configuration, or a store that cannot be used as it is (`EX_CONFIG`).
     pub const CONFIG: u8 = 78;
     /// The second SIGINT, which does not wait.
     pub const INTERRUPTED: u8 = 130;

@@ -50,8 +50,9 @@ Examples:
   distributary validate -c base.yaml -c production.yaml --deny-warnings
 
 Exit codes: 0 done, 1 the answer is no, 2 usage, 65 stopped on data, 69 a dependency cannot be
-used, 70 a bug, 74 done but the answer cannot be written, 75 the drain timed out, 78 the
-configuration is invalid, 130/143 second signal.";
+used, 70 a bug, 74 done but the answer cannot be written, 75 start again (the drain timed out, or
+Kafka's password has changed), 78 the configuration is invalid or a store cannot be used as it is,
+130/143 second SIGINT/SIGTERM.";
 
 /// What every command takes.
 #[derive(Debug, Args)]

@@ -53,8 +53,8 @@ Examples:
   distributary explain --topic products-events --partition 2 --offset 1042 --config shop.yaml
   distributary explain - --projection products-index < change.json
 
-Exit codes: 0 said, 1 the record can never be applied, 2 usage, 69 Kafka cannot be asked, 74 the answer
-cannot be written, 78 the configuration is invalid.";
+Exit codes: 0 said, 1 the record can never be applied or is not there, 2 usage, 69 Kafka cannot be
+asked, 74 the answer cannot be written, 78 the configuration is invalid.";
 
 /// What a record means, and whether it can be applied.
 struct Explanation {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use distributary::change::TableId;
+use distributary::change::{TableId, Version};
 use distributary::projector::graph::{Action, GraphMutation, Properties};
 use distributary::sink::{Outcome, SinkError};
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub(super) fn values(table: TableId, row: &Value) -> Vec<Option<Value>> {
 }
 
 fn filled(held: Option<&Held>, properties: &Properties) -> Vec<Option<Value>> {
-    let since = properties.fill.as_ref().map_or(0, |fill| fill.since.get());
+    let since = properties.since.map_or(0, Version::get);
     let held = held.filter(|it| it.version >= since);
     let held = held.and_then(|it| it.values.as_ref());
     let sent = properties.values.iter().enumerate();

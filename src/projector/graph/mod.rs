@@ -75,27 +75,9 @@ pub enum Action {
 pub struct Properties {
     /// `None` where the column was not sent (D5): what the store has stays.
     pub values: Box<[Option<Json>]>,
-    /// Where the values that were not sent are to be found, when the row begins with this change,
-    /// so that what the store has under this key may be of an earlier row.
-    pub fill: Option<Fill>,
-}
-
-/// Where to find the values that a row's first change came without.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fill {
-    /// What the store holds under the own key is of this row from this version on.
-    pub since: Version,
-    /// The key that the row had before its primary key changed.
-    pub from: Option<OldKey>,
-}
-
-/// The key that a row had before its primary key changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OldKey {
-    /// The row's key, as in [`GraphKey`].
-    pub row: Arc<str>,
-    /// The old node's merge key; empty for relationships.
-    pub node: Values,
+    /// From which version on what the store has under this key is of this row, when the row begins
+    /// with a change that came without a value: what is older is an earlier row's.
+    pub since: Option<Version>,
 }
 
 impl Properties {
@@ -112,7 +94,7 @@ impl Properties {
                 *new = old;
             }
         }
-        self.fill = older.fill.filter(|_| self.is_partial());
+        self.since = older.since.filter(|_| self.is_partial());
     }
 
     fn bytes(&self) -> usize {
@@ -182,13 +164,13 @@ impl Mutation for GraphMutation {
             return;
         };
         // A row that begins owes nothing to what was under its key before.
-        if !properties.is_partial() || properties.fill.is_some() {
+        if !properties.is_partial() || properties.since.is_some() {
             return;
         }
         match older.action.into_properties() {
             Some(older) => properties.over(older),
             // The delete that this stands for would have left nothing to keep.
-            None => properties.fill = Some(Fill { since, from: None }),
+            None => properties.since = Some(since),
         }
     }
 

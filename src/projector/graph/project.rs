@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Fill, GraphKey, GraphMutation, Json, OldKey, Properties, Values};
+use super::{Action, GraphKey, GraphMutation, Json, Properties, Values};
 use crate::change::{Change, Op, ProjectionId, Row, Value};
 use crate::config::{self, Property};
 use crate::projector::{ProjectError, Projector};
@@ -123,26 +123,11 @@ impl GraphProjector {
             .iter()
             .map(|property| Ok(self.column(after, property)?.json().map(Json::from)))
             .collect::<Result<_, ProjectError>>()?;
-        // An update goes on with what is there; anything else begins a row's life.
+        // An update goes on with what is there; anything else begins a row's life. What stands at the
+        // old key of a row that has moved proves nothing: it may be older, or another row's by now.
         let begins = change.op != Op::Update && values.contains(&None);
-        let fill = begins.then(|| self.fill(change)).transpose()?;
-        Ok(Properties { values, fill })
-    }
-
-    fn fill(&self, change: &Change) -> Result<Fill, ProjectError> {
-        let old_key = |key: &Row| -> Result<OldKey, ProjectError> {
-            Ok(OldKey {
-                row: self.row(key)?,
-                node: match &self.shape {
-                    Shape::Node { key: columns, .. } => self.node_key(columns, key)?,
-                    Shape::Relationship { .. } => Values::default(),
-                },
-            })
-        };
-        Ok(Fill {
-            since: change.version,
-            from: change.moved_from.as_ref().map(old_key).transpose()?,
-        })
+        let since = begins.then_some(change.version);
+        Ok(Properties { values, since })
     }
 
     /// The merge key of the row's own node.

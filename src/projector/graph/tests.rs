@@ -97,9 +97,9 @@ fn values(mutation: &GraphMutation) -> Vec<Option<&str>> {
     }
 }
 
-fn fill(mutation: &GraphMutation) -> Option<&Fill> {
+fn since(mutation: &GraphMutation) -> Option<Version> {
     match &mutation.action {
-        Action::UpsertNode { properties, .. } => properties.fill.as_ref(),
+        Action::UpsertNode { properties, .. } => properties.since,
         _ => None,
     }
 }
@@ -110,7 +110,7 @@ fn a_row_becomes_a_node_under_its_key() {
     assert_eq!(&*mutation.key.row, "[1]");
     assert_eq!(mutation.projection(), ProjectionId(3));
     assert_eq!(values(&mutation), [Some("\"Ada\""), Some("null")]);
-    assert_eq!(fill(&mutation), None);
+    assert_eq!(since(&mutation), None);
     assert!(matches!(
         one(&user(None), &change(Op::Delete, 8, "", "", "")).action,
         Action::DeleteNode { .. }
@@ -151,7 +151,7 @@ fn a_waiting_mutation_lends_what_a_newer_one_was_not_sent() {
     waiting.merge(one(&user(None), &change(Op::Update, 2, "\"b\"", "?", "2")));
     assert_eq!(values(&waiting), [Some("\"b\""), Some("\"large\"")]);
     assert_eq!(
-        (waiting.version, fill(&waiting)),
+        (waiting.version, since(&waiting)),
         (Version::new(0, 2), None)
     );
 }
@@ -161,12 +161,11 @@ fn nothing_is_lent_across_a_delete() {
     let mut waiting = one(&user(None), &change(Op::Delete, 1, "", "", ""));
     waiting.merge(one(&user(None), &change(Op::Update, 2, "\"b\"", "?", "2")));
     assert_eq!(values(&waiting), [Some("\"b\""), None]);
-    let since = Version::new(0, 2);
-    assert_eq!(fill(&waiting), Some(&Fill { since, from: None }));
+    assert_eq!(since(&waiting), Some(Version::new(0, 2)));
 }
 
 #[test]
-fn a_row_that_begins_without_a_column_says_where_it_may_be_found() {
+fn a_row_that_begins_without_a_column_owes_nothing_to_what_was_there() {
     let mut moved = change(Op::Create, 5, "\"a\"", "?", "2");
     moved.moved_from = Some(Row::from_pairs(&[("id", "9")]));
     let mut waiting = one(
@@ -177,23 +176,12 @@ fn a_row_that_begins_without_a_column_says_where_it_may_be_found() {
     assert_eq!(values(&waiting), [Some("\"a\""), None]);
     // A later update that was not sent it either still begins there.
     waiting.merge(one(&user(None), &change(Op::Update, 6, "\"b\"", "?", "2")));
-    let from = OldKey {
-        row: "[9]".into(),
-        node: Box::new(["9".into()]),
-    };
-    let since = Version::new(0, 5);
-    assert_eq!(
-        fill(&waiting),
-        Some(&Fill {
-            since,
-            from: Some(from)
-        })
-    );
+    assert_eq!(since(&waiting), Some(Version::new(0, 5)));
     waiting.merge(one(
         &user(None),
         &change(Op::Update, 7, "\"c\"", "\"there\"", "2"),
     ));
-    assert_eq!(fill(&waiting), None);
+    assert_eq!(since(&waiting), None);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 
-use neo4rs::{BoltNull, BoltType};
+use neo4rs::BoltType;
 
 use super::fill::Hole;
 use super::node::NodeRow;
@@ -13,8 +13,8 @@ use super::relationship::RelationshipRow;
 use super::targets::Targets;
 use super::turn::Company;
 use super::value::{list_of, property};
-use crate::change::ProjectionId;
-use crate::projector::graph::{Action, Fill, GraphMutation, Json};
+use crate::change::{ProjectionId, Version};
+use crate::projector::graph::{Action, GraphMutation, Json};
 use crate::projector::{Mutation, graph};
 use crate::sink::{Outcome, Rejection};
 
@@ -71,13 +71,11 @@ impl Batch {
         batch
     }
 
-    /// How its transaction stands to others of ours. What is to be read of rows besides its own may
-    /// be what the one before is committing.
+    /// How its transaction stands to others of ours.
     pub(super) fn company(&self) -> Company {
-        let reads = self.nodes.values().any(|it| !it.holes.is_empty());
-        match reads || !self.relationships.is_empty() {
-            true => Company::Alone,
-            false => Company::Borne,
+        match self.relationships.is_empty() {
+            true => Company::Borne,
+            false => Company::Alone,
         }
     }
 
@@ -122,12 +120,9 @@ impl Batch {
             Action::UpsertNode { key, properties } => {
                 let row = place.node(key, sent(properties)?)?;
                 let rows = self.nodes.entry(id).or_default();
-                if let Some(fill) = &properties.fill {
-                    let old = fill.from.as_ref().map(|old| convert(&old.node));
-                    // A list of nothing: every part of the key is null, which no node has.
-                    let old = list_of(old.transpose()?.unwrap_or_default());
-                    let ends = (list_of(row.key.clone()), old);
-                    rows.holes.push(hole(item, fill, ends));
+                if let Some(since) = properties.since {
+                    let own = list_of(row.key.clone());
+                    rows.holes.push(hole(item, since, own));
                 }
                 rows.upserts.push(row);
             }
@@ -143,13 +138,9 @@ impl Batch {
                 let ends = (convert(start)?, convert(end)?);
                 let row = place.relationship(Some(ends), sent(properties)?);
                 let rows = self.relationships.entry(id).or_default();
-                if let Some(fill) = &properties.fill {
-                    let old = fill.from.as_ref();
-                    let old = old.map_or(BoltType::Null(BoltNull), |old| {
-                        place.entity(&old.row).into()
-                    });
-                    let ends = (row.key.as_str().into(), old);
-                    rows.holes.push(hole(item, fill, ends));
+                if let Some(since) = properties.since {
+                    let own = row.key.as_str().into();
+                    rows.holes.push(hole(item, since, own));
                 }
                 rows.rows.push(row);
             }
@@ -171,16 +162,16 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The `_key` of a row's relationship, and of its tombstone. Unambiguous, because the row's
+    /// The `_key` of the row's relationship, and of its tombstone. Unambiguous, because the row's
     /// text is a whole JSON array.
-    fn entity(&self, row: &str) -> String {
-        format!("{}{row}", self.name)
+    fn entity(&self) -> String {
+        format!("{}{}", self.name, self.row)
     }
 
     fn node(&self, key: &graph::Values, properties: Properties) -> Result<NodeRow, Unusable> {
         Ok(NodeRow {
             item: self.item,
-            tombstone: self.entity(self.row),
+            tombstone: self.entity(),
             version: self.version,
             key: convert(key)?,
             properties,
@@ -194,7 +185,7 @@ impl Place<'_> {
     ) -> RelationshipRow {
         RelationshipRow {
             item: self.item,
-            key: self.entity(self.row),
+            key: self.entity(),
             version: self.version,
             ends,
             properties,
@@ -211,12 +202,11 @@ fn sent(properties: &graph::Properties) -> Result<Properties, Unusable> {
     Properties::new(&properties.values).ok_or(Unusable)
 }
 
-fn hole(item: usize, fill: &Fill, (own, old): (BoltType, BoltType)) -> Hole {
+fn hole(item: usize, since: Version, own: BoltType) -> Hole {
     Hole {
         item,
-        since: fill.since.get(),
+        since: since.get(),
         own,
-        old,
     }
 }
 

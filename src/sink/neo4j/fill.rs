@@ -1,8 +1,7 @@
 //! Values that a row's first change came without (D5): a primary key was changed, and an unchanged
 //! large column was not sent again.
 //!
-//! Taken from what the store has of the row already (a replay), else from what the old key left,
-//! if that is still there. What nobody has is null, and counted.
+//! Taken from what the store has of the row already, which is a replay. Otherwise null, and counted.
 
 use std::collections::HashMap;
 
@@ -22,8 +21,6 @@ pub(super) struct Hole {
     pub(super) since: i64,
     /// What names the entity itself: a node's key values, a relationship's `_key`.
     pub(super) own: BoltType,
-    /// What names the old key's entity; null when there was none.
-    pub(super) old: BoltType,
 }
 
 /// The statement that reads what nodes of a pattern have.
@@ -31,10 +28,8 @@ pub(super) fn of_nodes(pattern: &KeyPattern) -> String {
     format!(
         "UNWIND $given.rows AS r \
          OPTIONAL MATCH {own} WHERE n._v >= r[1] \
-         OPTIONAL MATCH {old} \
-         RETURN r[0] AS item, properties(n) AS own, properties(o) AS old",
+         RETURN r[0] AS item, properties(n) AS own",
         own = pattern.node("n", "r[2]", 0),
-        old = pattern.node("o", "r[3]", 0),
     )
 }
 
@@ -43,10 +38,8 @@ pub(super) fn of_relationships(kind: &str) -> String {
     format!(
         "UNWIND $given.rows AS r \
          OPTIONAL MATCH {own} WHERE n._v >= r[1] \
-         OPTIONAL MATCH {old} \
-         RETURN r[0] AS item, properties(n) AS own, properties(o) AS old",
+         RETURN r[0] AS item, properties(n) AS own",
         own = keyed(("", "n", ""), kind, "r[2]"),
-        old = keyed(("", "o", ""), kind, "r[3]"),
     )
 }
 
@@ -68,7 +61,6 @@ pub(super) async fn read(
             super::place(hole.item),
             hole.since.into(),
             hole.own.clone(),
-            hole.old.clone(),
         ])
     });
     let rows = tx
@@ -77,8 +69,7 @@ pub(super) async fn read(
     let mut held = HashMap::new();
     for row in &rows {
         let own: Option<HashMap<String, BoltType>> = column(row, "own")?;
-        let old: Option<HashMap<String, BoltType>> = column(row, "old")?;
-        held.insert(column::<usize>(row, "item")?, own.or(old));
+        held.insert(column::<usize>(row, "item")?, own);
     }
     let mut found = Found {
         values: HashMap::new(),

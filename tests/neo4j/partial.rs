@@ -3,7 +3,7 @@
 use distributary::change::{Change, Op, Row};
 use distributary::sink::Outcome;
 
-use super::rows::{ITEMS, USERS, change, deleted, user_row};
+use super::rows::{ITEMS, USERS, befriended, change, deleted, user_row};
 use super::world::{World, drawn, settings};
 
 /// User 1 becomes user 2, and `bio` is not sent.
@@ -131,4 +131,72 @@ async fn a_row_that_begins_takes_nothing_from_an_earlier_one_with_its_key() {
     let node = &world.snapshot().await.nodes[&("User".into(), "2".into())];
     assert_eq!(node.get("bio"), None);
     world.clean_up().await;
+}
+
+#[tokio::test]
+async fn an_update_of_a_node_that_is_not_there_is_incomplete() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    let row = user_row("1", "\"a\"", "?", "2");
+    let update = |version| change((USERS, Op::Update), version, &[("id", "1")], Some(&row));
+    // Another's relationship has made a stub of it.
+    world.write(&sink, &[befriended(1, "3", "1")]).await;
+    let outcomes = world.write(&sink, &[update(2)]).await;
+    assert_eq!(outcomes, [Outcome::Incomplete, Outcome::Written]);
+    // By now it is there.
+    let outcomes = world.write(&sink, &[update(3)]).await;
+    assert_eq!(outcomes, [Outcome::Written, Outcome::Written]);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn an_update_of_a_relationship_that_is_not_there_is_incomplete() {
+    let world = World::new().await;
+    let sink = world.sink(&settings());
+    let key = [("order_id", "1"), ("product_id", "2")];
+    // As if the product were no part of the key.
+    let at = |version, product, note| {
+        let row = [
+            ("order_id", "1"),
+            ("product_id", product),
+            ("quantity", "3"),
+            ("note", note),
+        ];
+        change((ITEMS, Op::Update), version, &key, Some(&row))
+    };
+    let outcomes = world.write(&sink, &[at(1, "null", "\"large\"")]).await;
+    assert_eq!(outcomes, [Outcome::Written]);
+    let outcomes = world.write(&sink, &[at(2, "2", "?")]).await;
+    assert_eq!(outcomes, [Outcome::Incomplete]);
+    assert!(drawn(&world.snapshot().await).contains(&"1 -CONTAINS-> 2".to_owned()));
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_relationship_of_an_earlier_row_lends_nothing() {
+    for product in ["2", "5"] {
+        let world = World::new().await;
+        let sink = world.sink(&settings());
+        let key = [("order_id", "1"), ("product_id", "2")];
+        let at = |op, version, product, note| {
+            let row = [
+                ("order_id", "1"),
+                ("product_id", product),
+                ("quantity", "3"),
+                ("note", note),
+            ];
+            change((ITEMS, op), version, &key, Some(&row))
+        };
+        world
+            .write(&sink, &[at(Op::Create, 1, "2", "\"large\"")])
+            .await;
+        // Deleted and created at once, with the same end or another.
+        let again = [deleted(2, ITEMS, &key), at(Op::Create, 3, product, "?")];
+        let outcomes = world.write(&sink, &again).await;
+        assert_eq!(outcomes, [Outcome::Incomplete]);
+        let contains = ("CONTAINS".into(), "1".into(), product.into());
+        let relationship = &world.snapshot().await.relationships[&contains][0];
+        assert_eq!(relationship.get("note"), None);
+        world.clean_up().await;
+    }
 }

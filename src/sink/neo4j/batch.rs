@@ -6,14 +6,13 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use neo4rs::BoltType;
 
-use super::fill::Hole;
 use super::node::NodeRow;
 use super::properties::Properties;
 use super::relationship::RelationshipRow;
 use super::targets::Targets;
 use super::turn::Company;
-use super::value::{list_of, property};
-use crate::change::{ProjectionId, Version};
+use super::value::property;
+use crate::change::ProjectionId;
 use crate::projector::graph::{Action, GraphMutation, Json};
 use crate::projector::{Mutation, graph};
 use crate::sink::{Outcome, Rejection};
@@ -25,7 +24,8 @@ pub(super) struct Batch {
     /// The same for the same mutations.
     pub(super) fingerprint: u64,
     pub(super) nodes: BTreeMap<ProjectionId, Nodes>,
-    pub(super) relationships: BTreeMap<ProjectionId, Relationships>,
+    /// Upserts and deletes.
+    pub(super) relationships: BTreeMap<ProjectionId, Vec<RelationshipRow>>,
     /// What no property can hold, by place.
     pub(super) rejected: Vec<(usize, Outcome)>,
 }
@@ -35,14 +35,6 @@ pub(super) struct Batch {
 pub(super) struct Nodes {
     pub(super) upserts: Vec<NodeRow>,
     pub(super) deletes: Vec<NodeRow>,
-    pub(super) holes: Vec<Hole>,
-}
-
-/// The rows of one relationship projection, upserts and deletes.
-#[derive(Default)]
-pub(super) struct Relationships {
-    pub(super) rows: Vec<RelationshipRow>,
-    pub(super) holes: Vec<Hole>,
 }
 
 /// A text that is no Unicode text.
@@ -84,7 +76,7 @@ impl Batch {
     /// restored it, goes, or a truncate would find it for ever.
     pub(super) fn upserts(&self) -> impl Iterator<Item = (usize, &str, i64)> {
         let nodes = self.nodes.values().flat_map(|it| &it.upserts);
-        let relationships = self.relationships.values().flat_map(|it| &it.rows);
+        let relationships = self.relationships.values().flatten();
         let relationships = relationships.filter(|row| row.ends.is_some());
         nodes
             .map(|row| (row.item, row.tombstone.as_str(), row.version))
@@ -95,11 +87,9 @@ impl Batch {
     pub(super) fn retain_upserts(&mut self, wanted: impl Fn(usize) -> bool) {
         for rows in self.nodes.values_mut() {
             rows.upserts.retain(|row| wanted(row.item));
-            rows.holes.retain(|hole| wanted(hole.item));
         }
         for rows in self.relationships.values_mut() {
-            rows.rows.retain(|row| wanted(row.item));
-            rows.holes.retain(|hole| wanted(hole.item));
+            rows.retain(|row| wanted(row.item));
         }
     }
 
@@ -119,12 +109,7 @@ impl Batch {
         match &mutation.action {
             Action::UpsertNode { key, properties } => {
                 let row = place.node(key, sent(properties)?)?;
-                let rows = self.nodes.entry(id).or_default();
-                if let Some(since) = properties.since {
-                    let own = list_of(row.key.clone());
-                    rows.holes.push(hole(item, since, own));
-                }
-                rows.upserts.push(row);
+                self.nodes.entry(id).or_default().upserts.push(row);
             }
             Action::DeleteNode { key } => {
                 let row = place.node(key, Properties::default())?;
@@ -137,16 +122,11 @@ impl Batch {
             } => {
                 let ends = (convert(start)?, convert(end)?);
                 let row = place.relationship(Some(ends), sent(properties)?);
-                let rows = self.relationships.entry(id).or_default();
-                if let Some(since) = properties.since {
-                    let own = row.key.as_str().into();
-                    rows.holes.push(hole(item, since, own));
-                }
-                rows.rows.push(row);
+                self.relationships.entry(id).or_default().push(row);
             }
             Action::DeleteRelationship => {
                 let row = place.relationship(None, Properties::default());
-                self.relationships.entry(id).or_default().rows.push(row);
+                self.relationships.entry(id).or_default().push(row);
             }
         }
         Ok(())
@@ -199,15 +179,7 @@ fn convert(values: &graph::Values) -> Result<Vec<BoltType>, Unusable> {
 }
 
 fn sent(properties: &graph::Properties) -> Result<Properties, Unusable> {
-    Properties::new(&properties.values).ok_or(Unusable)
-}
-
-fn hole(item: usize, since: Version, own: BoltType) -> Hole {
-    Hole {
-        item,
-        since: since.get(),
-        own,
-    }
+    Properties::new(properties).ok_or(Unusable)
 }
 
 fn unusable() -> Outcome {

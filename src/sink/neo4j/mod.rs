@@ -10,7 +10,6 @@ mod batch;
 mod client;
 mod derived;
 mod error;
-mod fill;
 mod marker;
 mod node;
 mod older;
@@ -93,6 +92,8 @@ impl Fate {
     const LEAVING: i64 = 3;
     /// A rival deleted it while this transaction waited for its lock.
     const LOST: i64 = 4;
+    /// It is written, and what was there has none of the values that were not sent.
+    const INCOMPLETE: i64 = 5;
 }
 
 /// A place in a batch, as a statement carries it.

@@ -13,7 +13,7 @@ use super::Fate;
 use super::client::{Transaction, column};
 use super::error::Failure;
 use super::pattern::{KeyPattern, names};
-use super::properties::{Properties, Setting};
+use super::properties::{Pieces, Properties, Setting};
 use super::value::list_of;
 use crate::config;
 
@@ -41,6 +41,15 @@ pub(super) struct NodeRow {
     pub(super) properties: Properties,
 }
 
+/// The places of the rows that were not written, or not in full.
+#[derive(Debug, Default)]
+pub(super) struct Upserted {
+    /// A newer version is there.
+    pub(super) stale: Vec<usize>,
+    /// There was nothing that could have the values that were not sent.
+    pub(super) incomplete: Vec<usize>,
+}
+
 impl NodeTarget {
     pub(super) fn new(node: &config::NodePattern, key: &[String]) -> Self {
         let pattern = KeyPattern::new(node);
@@ -48,34 +57,31 @@ impl NodeTarget {
         let merged = pattern.node("n", "r", 2);
         // A new node is locked by being new. The lock of another is a write of nothing: it leaves no
         // trace, and needs the property's name to be known to the database, which `prepare` sees to.
-        let guarded = format!(
-            "UNWIND $given.rows AS r \
-             MERGE {merged} \
-             ON MATCH SET n._lock = null \
-             WITH n, r, n[$version] AS version \
-             WITH n, r, CASE \
-               WHEN version IS NULL AND keys(n) = [] THEN {lost} \
-               WHEN version > r[1] THEN {stale} \
-               ELSE {fresh} END AS fate",
-            lost = Fate::LOST,
-            stale = Fate::STALE,
-            fresh = Fate::FRESH,
-        );
-        let answer = format!(
-            "WITH r, fate WHERE fate <> {fresh} RETURN fate, collect(r[0]) AS items",
-            fresh = Fate::FRESH
-        );
-        let rest = 2 + pattern.key.len();
-        let write = |set: &str| {
+        let write = |pieces: &Pieces| {
             format!(
-                "{guarded} FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | {set}) {answer}",
-                fresh = Fate::FRESH
+                "UNWIND $given.rows AS r \
+                 MERGE {merged} \
+                 ON MATCH SET n._lock = null \
+                 WITH n, r, n[$version] AS version \
+                 WITH n, r, CASE \
+                   WHEN version IS NULL AND keys(n) = [] THEN {lost} \
+                   WHEN version > r[1] THEN {stale} \
+                   ELSE {taken} END AS fate \
+                 {write}\
+                 WITH r, fate WHERE fate <> {fresh} \
+                 RETURN fate, collect(r[0]) AS items",
+                lost = Fate::LOST,
+                stale = Fate::STALE,
+                taken = pieces.fate,
+                write = pieces.write(),
+                fresh = Fate::FRESH,
             )
         };
+        let rest = 2 + pattern.key.len();
         let own = ["_v = r[1]", "_stub = null"];
         Self {
             upsert: Setting::new("n", (&properties, rest), &own, write),
-            delete: write(&format!("SET n = r[{rest}]")),
+            delete: write(&Pieces::whole(format!("SET n = r[{rest}]"))),
             properties,
             row: key
                 .iter()
@@ -85,18 +91,18 @@ impl NodeTarget {
         }
     }
 
-    /// Writes the rows' nodes; answers the places of those that are stale.
+    /// Writes the rows' nodes.
     pub(super) async fn upsert(
         &self,
         tx: &mut Transaction,
         rows: Vec<NodeRow>,
-    ) -> Result<Vec<usize>, Failure> {
+    ) -> Result<Upserted, Failure> {
         let rows = rows.into_iter().map(|row| {
             let list = parameter(row.item, row.version, row.key);
             (list, row.properties)
         });
         let (statement, parameters) = self.upsert.of_rows(&self.properties, rows.collect());
-        stale(&tx.rows(statement, vec![("rows", parameters)]).await?)
+        Upserted::read(&tx.rows(statement, vec![("rows", parameters)]).await?)
     }
 
     /// Turns the rows' nodes into stubs, made for the lock where they are missing; answers the
@@ -117,7 +123,8 @@ impl NodeTarget {
             list_of(all)
         });
         let parameters = list_of(parameters.collect());
-        stale(&tx.rows(&self.delete, vec![("rows", parameters)]).await?)
+        let answer = tx.rows(&self.delete, vec![("rows", parameters)]).await?;
+        Ok(Upserted::read(&answer)?.stale)
     }
 }
 
@@ -128,13 +135,17 @@ fn parameter(item: usize, version: i64, key: Vec<BoltType>) -> Vec<BoltType> {
     all
 }
 
-fn stale(answer: &[neo4rs::Row]) -> Result<Vec<usize>, Failure> {
-    let mut stale = Vec::new();
-    for row in answer {
-        if column::<i64>(row, "fate")? == Fate::LOST {
-            return Err(Failure::Rival("a node was deleted by a rival"));
+impl Upserted {
+    fn read(answer: &[neo4rs::Row]) -> Result<Self, Failure> {
+        let mut upserted = Self::default();
+        for row in answer {
+            let items: Vec<usize> = column(row, "items")?;
+            match column::<i64>(row, "fate")? {
+                Fate::STALE => upserted.stale.extend(items),
+                Fate::INCOMPLETE => upserted.incomplete.extend(items),
+                _ => return Err(Failure::Rival("a node was deleted by a rival")),
+            }
         }
-        stale.append(&mut column(row, "items")?);
+        Ok(upserted)
     }
-    Ok(stale)
 }

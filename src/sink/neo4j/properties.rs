@@ -3,15 +3,17 @@
 //! A row that has a value for each goes as a flat list, whose places the statement's text names: a
 //! map that each row brings along costs the server a fifth more for a node. Where some row came
 //! without some column (D5) all rows of the statement bring a map, or each choice of columns would
-//! be a statement with a plan of its own.
+//! be a statement with a plan of its own; and such a row says since when what is there is of it.
 
 use std::collections::HashMap;
 
 use neo4rs::{BoltMap, BoltNull, BoltType};
 
+use super::Fate;
 use super::pattern::quoted;
 use super::value::{list_of, property};
-use crate::projector::graph::Json;
+use crate::change::Version;
+use crate::projector::graph;
 
 /// A statement that sets properties, in two forms.
 pub(super) struct Setting {
@@ -21,6 +23,42 @@ pub(super) struct Setting {
     pub(super) by_name: String,
 }
 
+/// What the text of a statement that sets properties is made of.
+pub(super) struct Pieces {
+    /// The fate of a row that is taken, where `version` is that of what is there.
+    pub(super) fate: String,
+    /// Takes away what an earlier row has left.
+    clear: Option<String>,
+    /// Sets the values.
+    pub(super) set: String,
+}
+
+impl Pieces {
+    /// Those of a statement whose rows all are complete.
+    pub(super) fn whole(set: String) -> Self {
+        Self {
+            fate: Fate::FRESH.to_string(),
+            clear: None,
+            set,
+        }
+    }
+
+    /// Writes the rows whose `fate` it is.
+    pub(super) fn write(&self) -> String {
+        let (fresh, incomplete) = (Fate::FRESH, Fate::INCOMPLETE);
+        let wherever = |fate: &str, set: &str| {
+            format!("FOREACH (_ IN CASE WHEN fate {fate} THEN [1] ELSE [] END | {set}) ")
+        };
+        match &self.clear {
+            None => wherever(&format!("= {fresh}"), &self.set),
+            Some(clear) => {
+                wherever(&format!("= {incomplete}"), clear)
+                    + &wherever(&format!("IN [{fresh}, {incomplete}]"), &self.set)
+            }
+        }
+    }
+}
+
 impl Setting {
     /// The statement that `text` makes of what it sets. `variable` gets the values that stand in a
     /// row's list from `first` on, or the map that stands there instead, and the `other` things.
@@ -28,18 +66,35 @@ impl Setting {
         variable: &str,
         (names, first): (&[String], usize),
         other: &[&str],
-        text: impl Fn(&str) -> String,
+        text: impl Fn(&Pieces) -> String,
     ) -> Self {
-        let one =
-            |(name, place): (&String, usize)| format!("{variable}.{} = r[{place}]", quoted(name));
         let set = |properties: Vec<String>| {
             let other = other.iter().map(|it| format!("{variable}.{it}"));
             let all: Vec<_> = properties.into_iter().chain(other).collect();
-            text(&format!("SET {}", all.join(", ")))
+            format!("SET {}", all.join(", "))
         };
+        let one =
+            |(name, place): (&String, usize)| format!("{variable}.{} = r[{place}]", quoted(name));
+        let none = names.iter().map(|it| format!("{}: null", quoted(it)));
+        let none: Vec<_> = none.collect();
         Self {
-            whole: set(names.iter().zip(first..).map(one).collect()),
-            by_name: set(vec![format!("{variable} += r[{first}]")]),
+            whole: text(&Pieces::whole(set(names
+                .iter()
+                .zip(first..)
+                .map(one)
+                .collect()))),
+            by_name: text(&Pieces {
+                // A row that is complete brings null, which nothing is below.
+                fate: format!(
+                    "CASE WHEN coalesce(version, -1) < r[{since}] THEN {incomplete} \
+                     ELSE {fresh} END",
+                    since = first + 1,
+                    incomplete = Fate::INCOMPLETE,
+                    fresh = Fate::FRESH,
+                ),
+                clear: Some(format!("SET {variable} += {{{}}}", none.join(", "))),
+                set: set(vec![format!("{variable} += r[{first}]")]),
+            }),
         }
     }
 
@@ -56,7 +111,8 @@ impl Setting {
             if are_whole {
                 list.extend(properties.values.into_iter().flatten());
             } else {
-                list.push(BoltType::Map(properties.by_name(names)));
+                let since = properties.since();
+                list.extend([BoltType::Map(properties.by_name(names)), since]);
             }
             list_of(list)
         });
@@ -73,39 +129,52 @@ impl Setting {
 pub(super) struct Properties {
     /// Values in the order of the projection's names.
     values: Vec<Option<BoltType>>,
+    /// From which version on what is there is of this row, and may have what was not sent.
+    since: i64,
     /// What others have set on a relationship that moves.
     foreign: HashMap<String, BoltType>,
 }
 
 impl Properties {
     /// Those that were sent; `None` when a text is no Unicode text. Null removes a property.
-    pub(super) fn new(values: &[Option<Json>]) -> Option<Self> {
-        let value = |json: &Option<Json>| match json {
+    pub(super) fn new(properties: &graph::Properties) -> Option<Self> {
+        let value = |json: &Option<graph::Json>| match json {
             Some(json) => property(json).map(Some),
             None => Some(None),
         };
         Some(Self {
-            values: values.iter().map(value).collect::<Option<_>>()?,
+            values: properties.values.iter().map(value).collect::<Option<_>>()?,
+            since: properties.since.map_or(0, Version::get),
             foreign: HashMap::new(),
         })
     }
 
-    /// Whether there is a value for each, and nothing else.
-    fn are_whole(&self) -> bool {
-        self.foreign.is_empty() && self.values.iter().all(Option::is_some)
+    /// Whether there is a value for each.
+    pub(super) fn are_complete(&self) -> bool {
+        self.values.iter().all(Option::is_some)
     }
 
-    /// Gives those that were not sent what is held of them, or null.
-    pub(super) fn fill(&mut self, names: &[String], mut held: HashMap<String, BoltType>) {
-        for (value, name) in self.values.iter_mut().zip(names) {
-            value.get_or_insert_with(|| held.remove(name).unwrap_or(BoltType::Null(BoltNull)));
+    /// Whether there is a value for each, and nothing else.
+    fn are_whole(&self) -> bool {
+        self.foreign.is_empty() && self.are_complete()
+    }
+
+    /// Null where nothing is missing.
+    fn since(&self) -> BoltType {
+        match self.are_complete() {
+            true => BoltType::Null(BoltNull),
+            false => self.since.into(),
         }
     }
 
-    /// Adds what a relationship had before it moved, where nothing was sent.
-    pub(super) fn carry_over(&mut self, names: &[String], mut held: HashMap<String, BoltType>) {
+    /// Adds what a relationship had at this version, before it moved, where nothing was sent.
+    pub(super) fn carry_over(
+        &mut self,
+        names: &[String],
+        (version, mut held): (i64, HashMap<String, BoltType>),
+    ) {
         for (value, name) in self.values.iter_mut().zip(names) {
-            let before = held.remove(name);
+            let before = held.remove(name).filter(|_| version >= self.since);
             if value.is_none() {
                 *value = before;
             }
@@ -135,11 +204,16 @@ mod tests {
     #[test]
     fn properties_are_set_by_place_or_by_name_and_cannot_break_out_of_their_quotes() {
         let names = ["a".to_owned(), "b` = 1 //".to_owned()];
-        let setting = Setting::new("n", (&names, 3), &["_v = r[1]"], |set| format!("({set})"));
+        let setting = Setting::new("n", (&names, 3), &["_v = r[1]"], |it| {
+            format!("{:?} {}", it.clear, it.set)
+        });
         assert_eq!(
             setting.whole,
-            "(SET n.`a` = r[3], n.`b`` = 1 //` = r[4], n._v = r[1])"
+            "None SET n.`a` = r[3], n.`b`` = 1 //` = r[4], n._v = r[1]"
         );
-        assert_eq!(setting.by_name, "(SET n += r[3], n._v = r[1])");
+        assert_eq!(
+            setting.by_name,
+            "Some(\"SET n += {`a`: null, `b`` = 1 //`: null}\") SET n += r[3], n._v = r[1]"
+        );
     }
 }

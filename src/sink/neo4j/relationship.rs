@@ -13,7 +13,7 @@ use super::Fate;
 use super::client::{Transaction, column};
 use super::error::Failure;
 use super::pattern::{KeyPattern, TOMBSTONE, keyed, names, quoted};
-use super::properties::{Properties, Setting};
+use super::properties::{Pieces, Properties, Setting};
 use super::value::list_of;
 use crate::config;
 
@@ -59,12 +59,15 @@ pub(super) struct Guarded {
     pub(super) absent: HashSet<usize>,
     /// It is there, and goes: deleted, or its ends are others now.
     pub(super) leaving: HashSet<usize>,
+    /// It is there, and was an earlier row's, which has not the values that were not sent.
+    pub(super) incomplete: Vec<usize>,
 }
 
 /// A relationship that was detached: what a moved one carries over, and what it held.
 #[derive(Debug)]
 pub(super) struct Detached {
-    pub(super) properties: HashMap<String, BoltType>,
+    version: i64,
+    properties: HashMap<String, BoltType>,
     pub(super) start: BoltType,
     pub(super) end: BoltType,
 }
@@ -84,20 +87,21 @@ impl RelationshipTarget {
                  RETURN collect(r[0]) AS items",
                 found = keyed("", ""),
             ),
-            guard: Setting::new("x", (&properties, PROPERTIES), &["_v = r[2]"], |set| {
-                guard(&keyed("a", "b"), (&start, &end), set)
+            guard: Setting::new("x", (&properties, PROPERTIES), &["_v = r[2]"], |pieces| {
+                guard(&keyed("a", "b"), (&start, &end), pieces)
             }),
             detach: format!(
                 "UNWIND $given.rows AS r \
                  MATCH {found} \
-                 WITH r, x, {starts} AS start, {ends} AS end, properties(x) AS properties \
+                 WITH r, x, {starts} AS start, {ends} AS end, x._v AS version, \
+                   properties(x) AS properties \
                  DELETE x \
-                 RETURN r[0] AS item, start, end, properties",
+                 RETURN r[0] AS item, start, end, version, properties",
                 found = keyed("a", "b"),
                 starts = start.values("a"),
                 ends = end.values("b"),
             ),
-            create: Setting::new("x", (&properties, PROPERTIES), &own, |set| {
+            create: Setting::new("x", (&properties, PROPERTIES), &own, |pieces| {
                 format!(
                     "UNWIND $given.rows AS r \
                      MERGE {starts} ON CREATE SET a._stub = true \
@@ -105,6 +109,7 @@ impl RelationshipTarget {
                      CREATE (a)-[x:{kind}]->(b) {set}",
                     starts = start.node("a", "r[3]", 0),
                     ends = end.node("b", "r[4]", 0),
+                    set = pieces.set,
                 )
             }),
             reserve: format!(
@@ -153,6 +158,7 @@ impl RelationshipTarget {
                 Fate::STALE => guarded.stale.extend(items),
                 Fate::ABSENT => guarded.absent.extend(items),
                 Fate::LEAVING => guarded.leaving.extend(items),
+                Fate::INCOMPLETE => guarded.incomplete.extend(items),
                 _ => return Err(Failure::Rival("a relationship was deleted by a rival")),
             }
         }
@@ -175,6 +181,7 @@ impl RelationshipTarget {
             let mut properties: HashMap<String, BoltType> = column(row, "properties")?;
             properties.retain(|name, _| !OWN.contains(&name.as_str()));
             let one = Detached {
+                version: column(row, "version")?,
                 properties,
                 start: column(row, "start")?,
                 end: column(row, "end")?,
@@ -185,22 +192,28 @@ impl RelationshipTarget {
     }
 
     /// Creates relationships, and stubs where an end is missing. What was detached of the same
-    /// place is carried over.
+    /// place is carried over. Answers the places of those that stay without some value.
     pub(super) async fn create(
         &self,
         tx: &mut Transaction,
         rows: &[&RelationshipRow],
         detached: &HashMap<usize, Detached>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<usize>, Failure> {
+        let mut incomplete = Vec::new();
         let rows = rows.iter().map(|row| {
             let mut properties = row.properties.clone();
             if let Some(before) = detached.get(&row.item) {
-                properties.carry_over(&self.properties, before.properties.clone());
+                let held = (before.version, before.properties.clone());
+                properties.carry_over(&self.properties, held);
+            }
+            if !properties.are_complete() {
+                incomplete.push(row.item);
             }
             (row.parameter(), properties)
         });
         let (statement, parameters) = self.create.of_rows(&self.properties, rows.collect());
-        tx.run(statement, vec![("rows", parameters)]).await
+        tx.run(statement, vec![("rows", parameters)]).await?;
+        Ok(incomplete)
     }
 
     /// Locks the `_key` of relationships that are not there, after their tombstones were written:
@@ -219,7 +232,7 @@ impl RelationshipTarget {
     }
 }
 
-fn guard(found: &str, (start, end): (&KeyPattern, &KeyPattern), set: &str) -> String {
+fn guard(found: &str, (start, end): (&KeyPattern, &KeyPattern), pieces: &Pieces) -> String {
     format!(
         "UNWIND $given.rows AS r \
          OPTIONAL MATCH {found} \
@@ -229,9 +242,9 @@ fn guard(found: &str, (start, end): (&KeyPattern, &KeyPattern), set: &str) -> St
            WHEN x IS NOT NULL AND version IS NULL THEN {lost} \
            WHEN x IS NULL THEN {absent} \
            WHEN version > r[2] THEN {stale} \
-           WHEN {starts} = r[3] AND {ends} = r[4] THEN {fresh} \
+           WHEN {starts} = r[3] AND {ends} = r[4] THEN {taken} \
            ELSE {leaving} END AS fate \
-         FOREACH (_ IN CASE fate WHEN {fresh} THEN [1] ELSE [] END | {set}) \
+         {write}\
          WITH r, fate WHERE fate <> {fresh} \
          RETURN fate, collect(r[0]) AS items",
         lost = Fate::LOST,
@@ -241,6 +254,8 @@ fn guard(found: &str, (start, end): (&KeyPattern, &KeyPattern), set: &str) -> St
         leaving = Fate::LEAVING,
         starts = start.values("a"),
         ends = end.values("b"),
+        taken = pieces.fate,
+        write = pieces.write(),
     )
 }
 

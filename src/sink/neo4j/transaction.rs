@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use neo4rs::BoltType;
 
-use super::batch::{Batch, Relationships};
+use super::batch::Batch;
 use super::client::{Client, Transaction};
 use super::derived::{self, Pairs};
 use super::error::Failure;
-use super::fill;
 use super::relationship::{RelationshipRow, RelationshipTarget};
 use super::stub::Candidates;
 use super::targets::Targets;
@@ -83,6 +82,8 @@ struct Work<'a> {
     tx: &'a mut Transaction,
     targets: &'a Targets,
     outcomes: Vec<Outcome>,
+    /// The projections of rows that were written without some value.
+    incomplete: BTreeSet<ProjectionId>,
     /// Nodes that may be left without row and relationship.
     candidates: Candidates<'a>,
     /// `_key` and version of what was deleted.
@@ -106,12 +107,12 @@ pub(super) async fn apply(
         tx,
         targets,
         outcomes: vec![Outcome::Written; batch.items],
+        incomplete: BTreeSet::new(),
         candidates: Candidates::default(),
         deleted: Vec::new(),
     };
     work.leave_out(batch, overruled);
     work.lock_derived(batch).await?;
-    let holes = work.fill(batch).await?;
     work.upsert_nodes(batch).await?;
     let absent = work.write_relationships(batch).await?;
     work.delete_nodes(batch).await?;
@@ -130,16 +131,9 @@ pub(super) async fn apply(
     for (item, outcome) in &batch.rejected {
         outcomes[*item] = outcome.clone();
     }
-    let mut incomplete = BTreeSet::new();
-    for (id, item) in holes {
-        if outcomes[item] == Outcome::Written {
-            outcomes[item] = Outcome::Incomplete;
-            incomplete.insert(id);
-        }
-    }
     Ok(Applied {
         outcomes,
-        incomplete,
+        incomplete: work.incomplete,
     })
 }
 
@@ -167,41 +161,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Completes rows that came without some value; answers the projections and places of those that
-    /// stay incomplete.
-    async fn fill(&mut self, batch: &mut Batch) -> Result<Vec<(ProjectionId, usize)>, Failure> {
-        let mut incomplete = Vec::new();
-        for (id, rows) in batch
-            .nodes
-            .iter_mut()
-            .filter(|(_, rows)| !rows.holes.is_empty())
-        {
-            let target = self.targets.node(*id);
-            let statement = fill::of_nodes(&target.pattern);
-            let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
-            incomplete.extend(found.incomplete.iter().map(|item| (*id, *item)));
-            for row in &mut rows.upserts {
-                if let Some(held) = found.values.remove(&row.item) {
-                    row.properties.fill(&target.properties, held);
-                }
-            }
+    /// Rows were written without some value.
+    fn stay_incomplete(&mut self, id: ProjectionId, items: Vec<usize>) {
+        for item in items {
+            self.outcomes[item] = Outcome::Incomplete;
+            self.incomplete.insert(id);
         }
-        for (id, rows) in batch
-            .relationships
-            .iter_mut()
-            .filter(|(_, rows)| !rows.holes.is_empty())
-        {
-            let target = self.targets.relationship(*id);
-            let statement = fill::of_relationships(&target.kind);
-            let mut found = fill::read(self.tx, &statement, &rows.holes).await?;
-            incomplete.extend(found.incomplete.iter().map(|item| (*id, *item)));
-            for row in &mut rows.rows {
-                if let Some(held) = found.values.remove(&row.item) {
-                    row.properties.fill(&target.properties, held);
-                }
-            }
-        }
-        Ok(incomplete)
     }
 
     async fn upsert_nodes(&mut self, batch: &mut Batch) -> Result<(), Failure> {
@@ -210,9 +175,11 @@ impl<'a> Work<'a> {
             if upserts.is_empty() {
                 continue;
             }
-            for item in self.targets.node(*id).upsert(self.tx, upserts).await? {
+            let upserted = self.targets.node(*id).upsert(self.tx, upserts).await?;
+            for item in upserted.stale {
                 self.outcomes[item] = Outcome::Stale;
             }
+            self.stay_incomplete(*id, upserted.incomplete);
         }
         Ok(())
     }
@@ -223,7 +190,7 @@ impl<'a> Work<'a> {
         let mut written = Vec::new();
         for (id, rows) in &batch.relationships {
             let target = self.targets.relationship(*id);
-            let (keys, gone) = self.write_one(target, rows, &mut lost).await?;
+            let (keys, gone) = self.write_one((*id, target), rows, &mut lost).await?;
             if !gone.is_empty() {
                 absent.push((target, gone));
             }
@@ -242,16 +209,16 @@ impl<'a> Work<'a> {
     /// and the rows of those that were deleted without having been there.
     async fn write_one(
         &mut self,
-        target: &'a RelationshipTarget,
-        rows: &'a Relationships,
+        (id, target): (ProjectionId, &'a RelationshipTarget),
+        rows: &'a [RelationshipRow],
         lost: &mut [Pairs],
     ) -> Result<(Vec<BoltType>, Vec<&'a RelationshipRow>), Failure> {
-        let guarded = target.guard(self.tx, &rows.rows).await?;
+        let guarded = target.guard(self.tx, rows).await?;
         for item in &guarded.stale {
             self.outcomes[*item] = Outcome::Stale;
         }
+        self.stay_incomplete(id, guarded.incomplete);
         let fresh: Vec<_> = rows
-            .rows
             .iter()
             .filter(|row| !guarded.stale.contains(&row.item))
             .collect();
@@ -269,7 +236,8 @@ impl<'a> Work<'a> {
             .filter(|row| guarded.absent.contains(&row.item) || guarded.leaving.contains(&row.item))
             .collect();
         if !new.is_empty() {
-            target.create(self.tx, &new, &detached).await?;
+            let incomplete = target.create(self.tx, &new, &detached).await?;
+            self.stay_incomplete(id, incomplete);
         }
         let tombstones = deletes.iter().map(|row| (row.key.clone(), row.version));
         self.deleted.extend(tombstones);

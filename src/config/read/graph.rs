@@ -15,6 +15,8 @@ struct Graph<'a> {
     labels: BTreeMap<&'a str, (BTreeSet<&'a str>, &'a str)>,
     /// `(start, type, end)` of each relationship projection.
     steps: BTreeSet<(&'a str, &'a str, &'a str)>,
+    /// The same of each derived one, and the projection.
+    derived: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
 }
 
 /// Checks all graph projections against each other, sink by sink.
@@ -42,6 +44,7 @@ pub(super) fn check(placed: &[Placed<'_>], tables: &Tables) {
                     .steps
                     .insert((&it.start.label, &it.kind, &it.end.label));
             }
+            ProjectionKind::Derived(it) => add_derived(graph, at, projection, it),
             _ => {}
         }
     }
@@ -108,6 +111,25 @@ fn add_label<'a>(
             "`{other}` fills the label `{}` already; two tables' keys would overwrite each other",
             node.label
         ));
+    }
+}
+
+/// Each would delete what only the other's path leads to.
+fn add_derived<'a>(
+    graph: &mut Graph<'a>,
+    at: &Node<'_>,
+    projection: &'a Projection,
+    derived: &'a Derived,
+) {
+    let made = (&*derived.start, &*derived.kind, &*derived.end);
+    if let Some(other) = graph.derived.insert(made, &projection.name) {
+        let (start, kind, end) = made;
+        at.key("derive").refuse(
+            Say::from(format!(
+                "`{other}` derives (:{start})-[:{kind}]->(:{end}) already; each would delete the other's"
+            ))
+            .help("give each path a type of its own"),
+        );
     }
 }
 

@@ -63,6 +63,8 @@ fn the_graph_fits_together() {
 #[test]
 fn a_derived_relationship_follows_from_others() {
     let derived = |rest: &str| format!("  - {{name: derived, sink: graph, {rest}}}\n{LETTERS}");
+    let knows = r#""(:User)-[:KNOWS]->(:Order)""#;
+    let path = r#"path: "(:User)-[:PLACED]->(:Order)""#;
     errors(&[
         (
             LETTERS,
@@ -84,6 +86,14 @@ fn a_derived_relationship_follows_from_others() {
                 r#"derive: «"(:User)-[:PLACED]->(:Order)"», path: "(:User)-[:PLACED]->(:Order)""#,
             ),
             "a type of its own",
+        ),
+        (
+            LETTERS,
+            &format!(
+                "  - {{name: first, sink: graph, derive: {knows}, {path}}}\n{}",
+                derived(&format!("derive: «{knows}», {path}"))
+            ),
+            "`first` derives (:User)-[:KNOWS]->(:Order) already; each would delete the other's",
         ),
     ]);
 }

@@ -125,7 +125,8 @@ impl Neo4j {
         }
     }
 
-    /// Converts a batch, opens its transaction and waits for its turn.
+    /// Converts a batch, opens its transaction and waits for its turn. Nothing is left to be waited
+    /// for then but the server's answers to what is written.
     async fn in_turn(&self, batch: &[GraphMutation]) -> Result<(Opened, Turn), SinkError> {
         let next = self.shared.turns.next().await;
         let batch = Batch::new(&self.shared.targets, batch);
@@ -135,7 +136,9 @@ impl Neo4j {
         };
         let opened = self.to_the_end(|shared| async move { shared.open(batch).await });
         let opened = opened.await?;
-        Ok((opened, self.shared.turns.wait(next, company).await))
+        let turn = self.shared.turns.wait(next, company).await;
+        let opened = self.to_the_end(|shared| async move { shared.renew(opened).await });
+        Ok((opened.await?, turn))
     }
 
     async fn write_in_turn(&self, opened: Opened, turn: Turn) -> Result<Vec<Outcome>, SinkError> {
@@ -181,6 +184,12 @@ impl Shared {
         opened.map_err(|failure| self.explain(failure, items))
     }
 
+    async fn renew(&self, opened: Opened) -> Result<Opened, SinkError> {
+        let items = opened.batch.items;
+        let renewed = opened.renewed(&self.client, &self.many).await;
+        renewed.map_err(|failure| self.explain(failure, items))
+    }
+
     async fn write(&self, opened: Opened, turn: Turn) -> Result<Vec<Outcome>, SinkError> {
         let (fingerprint, items) = (opened.batch.fingerprint, opened.batch.items);
         match self.attempt(opened).await {
@@ -200,8 +209,7 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, opened: Opened) -> Result<Vec<Outcome>, Failure> {
-        let mut opened = opened.renewed(&self.client, &self.many).await?;
+    async fn attempt(&self, mut opened: Opened) -> Result<Vec<Outcome>, Failure> {
         let applied = transaction::apply(&self.targets, &mut opened, &self.many).await;
         let applied = opened.tx.end(applied).await?;
         self.warn_of_incomplete(&applied.incomplete);

@@ -1,5 +1,6 @@
 //! The Neo4j sink on the real server.
 
+mod epoch;
 mod memory;
 mod older;
 mod partial;

@@ -121,6 +121,13 @@ impl GroupHealth {
         }
     }
 
+    /// What its rebalance waits for: it is in the group again when that has come. What it had before
+    /// does not move either.
+    pub fn held_up(&self, by: String) {
+        self.joined(false);
+        self.refused(by);
+    }
+
     /// Why its dead letters cannot be written, if so.
     pub fn unburied(&self, why: Option<String>) {
         *lock(&self.unburied) = why;

@@ -86,6 +86,14 @@ async fn readiness_says_what_is_missing_and_why() {
     let (_, scrape) = endpoint.get("/metrics").await;
     assert!(scrape.contains("cdc_ready 1\n"), "{scrape}");
     assert!(!scrape.contains("cdc_waiting_for{"), "{scrape}");
+
+    group.held_up(String::from("no broker says it"));
+    let (status, body) = endpoint.get("/readyz").await;
+    assert_eq!(status, 503);
+    assert!(
+        body.contains(r#""consumer group shop":"no broker says it""#),
+        "{body}"
+    );
 }
 
 #[tokio::test]

@@ -125,6 +125,10 @@ impl Observer for PipelineObserver {
         self.health.refused(why);
     }
 
+    fn held_up(&mut self, by: String) {
+        self.health.held_up(by);
+    }
+
     fn commit_failed(&mut self) {
         self.error(COMMIT_FAILED);
     }

@@ -43,6 +43,8 @@ pub trait Observer: Send {
     fn missing(&mut self, _topics: Vec<String>) {}
     /// No broker lets us in, and why.
     fn refused(&mut self, _why: String) {}
+    /// A rebalance waits for an answer of the brokers, and nothing is read until it comes; which.
+    fn held_up(&mut self, _by: String) {}
     /// A commit failed.
     fn commit_failed(&mut self) {}
     /// An update of a table declared `replica_identity: full` came without its old row.

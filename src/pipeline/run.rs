@@ -203,6 +203,7 @@ impl Pipeline {
             }
             SourceEvent::Missing(topics) => self.wiring.observer.missing(topics),
             SourceEvent::Refused(why) => self.wiring.observer.refused(why),
+            SourceEvent::HeldUp(why) => self.wiring.observer.held_up(why),
             SourceEvent::HighWatermarks(marks) => self.note_high(&marks),
             SourceEvent::Committed(offsets) => {
                 self.commits_fail = false;

@@ -17,6 +17,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::mpsc::Sender;
 
 use super::context::{Callback, Context, assign, unassign};
+use super::held_up::HeldUp;
 use super::owned::Owned;
 use super::password::Password;
 use super::policy::Policies;
@@ -76,6 +77,7 @@ pub fn spawn(
         owned: HashMap::default(),
         generation: 0,
         assigning: None,
+        held_up: HeldUp::default(),
         revoking: None,
         paused: BTreeSet::new(),
         ends: HashMap::new(),
@@ -101,6 +103,7 @@ pub(super) struct Poller {
     generation: Generation,
     /// Given by the group, not yet begun.
     assigning: Option<TopicPartitionList>,
+    pub(super) held_up: HeldUp,
     /// To be given up when the pipeline has drained them.
     revoking: Option<TopicPartitionList>,
     pub(super) paused: BTreeSet<Partition>,
@@ -298,10 +301,12 @@ impl Poller {
             return Ok(());
         };
         self.generation += 1;
-        let Some(begun) = self.group.begin(list, self.generation)? else {
-            return Ok(());
+        let begun = match self.group.begin(list, self.generation)? {
+            Ok(begun) => begun,
+            Err(unanswered) => return self.held_up_by(&unanswered),
         };
         self.assigning = None;
+        self.held_up = HeldUp::default();
         self.brokers.let_us_in();
         for assigned in &begun {
             let (partition, generation) = (assigned.partition, assigned.generation);
@@ -324,6 +329,7 @@ impl Poller {
         reach("in-revoke");
         // An assignment that has not begun is given up without a word.
         self.assigning = None;
+        self.held_up = HeldUp::default();
         let partitions = self.disown(&list);
         if lost || partitions.is_empty() {
             partitions.iter().for_each(|&it| self.fence.close(it));

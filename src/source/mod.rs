@@ -14,6 +14,7 @@ pub mod reread;
 pub mod start;
 
 mod context;
+mod held_up;
 mod kafka;
 mod owned;
 mod password;
@@ -86,6 +87,8 @@ pub enum SourceEvent {
     Missing(Vec<String>),
     /// No broker lets us in, and what was said last.
     Refused(String),
+    /// A rebalance waits for an answer of the brokers, and nothing is read until it comes; which.
+    HeldUp(String),
     /// High watermarks as the brokers last told them.
     HighWatermarks(Vec<(Partition, i64)>),
     /// The broker took commits.

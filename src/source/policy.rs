@@ -101,6 +101,7 @@ fn is_passing(error: &KafkaError) -> bool {
                 | Code::RequestTimedOut
                 | Code::BrokerTransportFailure
                 | Code::AllBrokersDown
+                | Code::Authentication
                 | Code::UnknownTopicOrPartition
         )
     )

@@ -17,6 +17,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::admin::commits;
 use super::compaction::Removed;
 use super::context::{Context, assign};
+use super::held_up::Unanswered;
 use super::policy::Policies;
 use super::start::{Commit, Commits, Facts, decide, read_from};
 use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError, start};
@@ -105,8 +106,9 @@ impl Group {
         Ok(list)
     }
 
-    /// Finds where each assigned partition begins and begins there. Answers `Ok(None)` when a
-    /// broker did not answer: to be tried again after the next poll.
+    /// Finds where each assigned partition begins and begins there, with all of them at once: a
+    /// rebalance has one answer. The inner error is a question that was not answered: to be tried
+    /// again after the next poll.
     ///
     /// # Errors
     /// [`SourceError::Mismatch`] when commits and topics do not belong together.
@@ -114,14 +116,11 @@ impl Group {
         &mut self,
         assigned: &TopicPartitionList,
         generation: Generation,
-    ) -> Result<Option<Vec<Assigned>>, SourceError> {
+    ) -> Result<Result<Vec<Assigned>, Unanswered>, SourceError> {
         let learnt = self.learn_policies(assigned);
         let (found, commits) = match learnt.and_then(|()| self.facts(assigned)) {
             Ok(found) => found,
-            Err(error) => {
-                tracing::debug!(%error, "the brokers did not say where the partitions begin");
-                return Ok(None);
-            }
+            Err(unanswered) => return Ok(Err(unanswered)),
         };
         let mut begun = Vec::with_capacity(found.len());
         let mut start_list = TopicPartitionList::with_capacity(found.len());
@@ -152,11 +151,11 @@ impl Group {
         assign(&self.consumer, &start_list).map_err(SourceError::Consumer)?;
         let committed = commits.iter().filter(|(_, it)| it.are_there);
         self.has_committed(committed.map(|(&table, _)| table));
-        Ok(Some(begun))
+        Ok(Ok(begun))
     }
 
     /// What the brokers say of the assigned partitions, and of their topics' other ones.
-    fn facts(&self, assigned: &TopicPartitionList) -> KafkaResult<(Found, OfTopics)> {
+    fn facts(&self, assigned: &TopicPartitionList) -> Result<(Found, OfTopics), Unanswered> {
         let mut found = Found::new();
         let mut of_topics = OfTopics::new();
         let assigned = self.partitions(assigned);
@@ -167,12 +166,13 @@ impl Group {
             let has_all = |it: &Partition| it.table != table || it.number < partitions;
             if !assigned.iter().all(has_all) {
                 // This broker does not know yet what the group's leader does.
-                return Err(KafkaError::MetadataFetch(
-                    RDKafkaErrorCode::UnknownPartition,
-                ));
+                let unknown = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition);
+                return Err(Unanswered::to(partitions_of(topic))(unknown));
             }
             let numbers: Vec<i32> = (0..partitions).collect();
-            let commits = commits(&self.consumer, topic, &numbers, ASK_TIMEOUT)?;
+            let commits = commits(&self.consumer, topic, &numbers, ASK_TIMEOUT).map_err(
+                Unanswered::to(format!("what is committed on topic `{topic}`")),
+            )?;
             let there = || commits.iter().flatten();
             let of_topic = Commits {
                 are_there: there().next().is_some(),
@@ -181,9 +181,7 @@ impl Group {
             };
             of_topics.insert(table, of_topic);
             for &partition in assigned.iter().filter(|it| it.table == table) {
-                let (low, high) =
-                    self.consumer
-                        .fetch_watermarks(topic, partition.number, ASK_TIMEOUT)?;
+                let (low, high) = self.ends(topic, partition.number)?;
                 let facts = Facts {
                     low,
                     high,
@@ -202,12 +200,13 @@ impl Group {
         self.committed.extend(tables);
     }
 
-    fn learn_policies(&mut self, assigned: &TopicPartitionList) -> KafkaResult<()> {
+    fn learn_policies(&mut self, assigned: &TopicPartitionList) -> Result<(), Unanswered> {
         let elements = assigned.elements();
         let mut topics: Vec<&str> = elements.iter().map(TopicPartitionListElem::topic).collect();
         topics.sort_unstable();
         topics.dedup();
-        self.policies.learn(&topics, ASK_TIMEOUT)
+        let learnt = self.policies.learn(&topics, ASK_TIMEOUT);
+        learnt.map_err(Unanswered::to("which topics are compacted"))
     }
 
     /// `delete.retention.ms` where the partition's topic is compacted.
@@ -221,16 +220,26 @@ impl Group {
         SourceError::Mismatch(start::compacted(table, partition.number, removed))
     }
 
-    fn partition_count(&self, topic: &str) -> KafkaResult<i32> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), ASK_TIMEOUT)?;
-        let topic = metadata.topics().iter().find(|it| it.name() == topic);
-        let count = topic.map_or(0, |topic| topic.partitions().len());
+    fn partition_count(&self, topic: &str) -> Result<i32, Unanswered> {
+        let asked = self.consumer.fetch_metadata(Some(topic), ASK_TIMEOUT);
+        let metadata = asked.map_err(Unanswered::to(partitions_of(topic)))?;
+        let found = metadata.topics().iter().find(|it| it.name() == topic);
+        let count = found.map_or(0, |it| it.partitions().len());
         i32::try_from(count)
             .ok()
             .filter(|&count| count > 0)
             .ok_or(KafkaError::MetadataFetch(
                 RDKafkaErrorCode::UnknownTopicOrPartition,
             ))
+            .map_err(Unanswered::to(partitions_of(topic)))
+    }
+
+    /// The first offset of a partition that is there, and one past the last.
+    fn ends(&self, topic: &str, number: i32) -> Result<(i64, i64), Unanswered> {
+        let asked = self.consumer.fetch_watermarks(topic, number, ASK_TIMEOUT);
+        asked.map_err(Unanswered::to(format!(
+            "where partition {number} of topic `{topic}` begins and ends"
+        )))
     }
 
     /// Commits these and what was stored before, and waits for the answer, but not for ever.
@@ -264,6 +273,10 @@ impl Group {
             }
         }
     }
+}
+
+fn partitions_of(topic: &str) -> String {
+    format!("which partitions topic `{topic}` has")
 }
 
 /// By way of the store: when partitions are given up, librdkafka commits what is stored, over

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distributary::change::TableId;
-use distributary::config::{Groups, OnTruncate, Protocol, Source, Table};
+use distributary::config::{Groups, OnTruncate, Protocol, Secret, Security, Source, Table};
 use distributary::source::{
-    self, Assigned, CommitNote, Fence, NextOffset, Partition, SourceCommand, SourceEvent,
-    SourceHandle,
+    self, Assigned, CommitNote, Fence, NextOffset, Partition, SourceCommand, SourceError,
+    SourceEvent, SourceHandle,
 };
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -73,14 +73,24 @@ impl Cluster {
         }
     }
 
+    /// Partition 1 has this leader.
+    fn lead(&self, leader: Option<i32>) {
+        let led = self.mock().partition_leader(&self.name, 1, leader);
+        led.unwrap();
+    }
+
     /// Joins the group.
     fn join(&self) -> Member {
+        self.join_with(None)
+    }
+
+    fn join_with(&self, security: Option<Security>) -> Member {
         let source = Source {
             brokers: vec![self.brokers.clone()],
             group: self.name.clone(),
             groups: Groups::Shared,
             protocol: Protocol::Classic,
-            security: None,
+            security,
             properties: BTreeMap::from([
                 // The mock lets a rebalance take a second less than this.
                 ("session.timeout.ms".to_owned(), "6000".to_owned()),
@@ -139,6 +149,15 @@ impl Member {
     async fn revoking(&mut self) -> Vec<Partition> {
         self.until("a revoke", |event| match event {
             SourceEvent::Revoking(partitions) => Some(partitions),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until it tells which question holds up a rebalance.
+    async fn held_up(&mut self) -> String {
+        self.until("what holds up the rebalance", |event| match event {
+            SourceEvent::HeldUp(by) => Some(by),
             _ => None,
         })
         .await
@@ -355,4 +374,41 @@ async fn a_stop_right_after_partitions_were_given_up_leaves_the_group() {
     first.tell(SourceCommand::Release(vec![]));
     first.stop(vec![]).await;
     second.stop(vec![]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_without_a_leader_holds_up_its_rebalance_and_is_named_until_it_has_one() {
+    let cluster = Cluster::new(2);
+    cluster.lead(None);
+    let mut member = cluster.join();
+    let by = member.held_up().await;
+    let partition = format!("partition 1 of topic `{}`", cluster.name);
+    assert!(by.contains(&partition), "{by}");
+    cluster.lead(Some(1));
+    assert_eq!(member.assigned().await.len(), 2);
+    member.stop(vec![]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebalance_that_is_held_up_ends_where_the_password_has_changed() {
+    let cluster = Cluster::new(2);
+    cluster.lead(None);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "first").unwrap();
+    let mut member = cluster.join_with(Some(Security {
+        // The mock asks nobody for a password.
+        protocol: "plaintext".to_owned(),
+        mechanism: None,
+        username: None,
+        password: Some(Secret::File(file.clone())),
+        ca: None,
+    }));
+    member.held_up().await;
+    std::fs::write(&file, "second").unwrap();
+    let error = member.until("the end", |event| match event {
+        SourceEvent::Failed(error) => Some(error),
+        _ => None,
+    });
+    assert!(matches!(error.await, SourceError::Rotated));
 }

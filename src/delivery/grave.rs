@@ -2,14 +2,18 @@
 //!
 //! Knows nothing of why a record is dead; see [`super::dead_letter`] for what is written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::config::Source;
+use crate::error::in_full;
+use crate::source::renewed::Renewed;
 use crate::source::{SourceError, settings};
 
 /// How long one dead letter, which may be large, may take on its way before it is sent again.
@@ -44,24 +48,33 @@ pub trait Grave: Send + Sync + 'static {
 /// A topic of Kafka.
 pub(super) struct Topic {
     name: String,
-    producer: FutureProducer,
+    producer: Renewed<FutureProducer>,
 }
 
 impl Topic {
     /// Prepares the producer; connects to nothing yet.
     pub(super) fn new(source: &Source, name: &str) -> Result<Self, SourceError> {
-        let mut settings = settings::producer(source)?;
-        let producer = settings
-            .set("message.timeout.ms", SEND_TIMEOUT.as_millis().to_string())
-            .create()
-            .map_err(SourceError::Settings)?;
+        let producer = Renewed::new(Arc::new(source.clone()), settings::producer);
+        drop(producer.get(producer_of)?);
         Ok(Self {
             name: name.to_owned(),
             producer,
         })
     }
 
-    async fn send(&self, remains: Remains) -> Result<(), Unburied> {
+    async fn bury(&self, remains: Remains) -> Result<(), Unburied> {
+        let producer = self.producer.get(producer_of);
+        let producer = producer.map_err(|error| Unburied::Failed(in_full(&error)))?;
+        let sent = self.send(&producer, remains).await;
+        if matches!(sent, Err(Unburied::Failed(_))) {
+            self.producer.failed();
+            // Whoever lets go of it last waits for librdkafka's threads.
+            tokio::task::spawn_blocking(move || drop(producer));
+        }
+        sent
+    }
+
+    async fn send(&self, producer: &FutureProducer, remains: Remains) -> Result<(), Unburied> {
         let headers = remains.headers.iter();
         let headers = headers.fold(OwnedHeaders::new(), |headers, (key, value)| {
             let value = value.as_deref();
@@ -75,7 +88,7 @@ impl Topic {
         if let Some(value) = &remains.value {
             record = record.payload(value);
         }
-        let sent = self.producer.send(record, SEND_TIMEOUT).await;
+        let sent = producer.send(record, SEND_TIMEOUT).await;
         sent.map(|_| ()).map_err(|(error, _)| match error {
             KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => {
                 Unburied::TooLarge
@@ -85,8 +98,15 @@ impl Topic {
     }
 }
 
+fn producer_of(mut settings: ClientConfig) -> Result<FutureProducer, SourceError> {
+    settings
+        .set("message.timeout.ms", SEND_TIMEOUT.as_millis().to_string())
+        .create()
+        .map_err(SourceError::Settings)
+}
+
 impl Grave for Topic {
     fn take(&self, remains: Remains) -> BoxFuture<'_, Result<(), Unburied>> {
-        Box::pin(self.send(remains))
+        Box::pin(self.bury(remains))
     }
 }

@@ -10,6 +10,7 @@ mod compaction;
 mod complaints;
 pub mod fence;
 pub mod offset;
+pub mod renewed;
 pub mod reread;
 pub mod start;
 

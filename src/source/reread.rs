@@ -4,18 +4,20 @@
 //! [`Reader`] is the handle, `Originals` the seam behind it; in production a thread of its own
 //! with a consumer outside any group, started when it is first needed.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use rdkafka::Message;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
+use super::renewed::Renewed;
 use super::{Partition, SourceError, settings};
 use crate::config::{Source, Table};
 use crate::envelope::{Input, OLD_KEY};
@@ -86,11 +88,8 @@ impl Reader {
     /// A reader of these tables' topics; connects to nothing yet.
     #[must_use]
     pub fn new(source: Arc<Source>, tables: Arc<[Table]>) -> Self {
-        Self::of(Kafka {
-            source,
-            tables,
-            requests: Mutex::default(),
-        })
+        let requests = Renewed::new(source, settings::reader);
+        Self::of(Kafka { tables, requests })
     }
 
     /// A reader of something that stands in for Kafka.
@@ -108,9 +107,9 @@ impl Reader {
 }
 
 struct Kafka {
-    source: Arc<Source>,
     tables: Arc<[Table]>,
-    requests: Mutex<Option<Sender<Request>>>,
+    /// To the reading thread, which ends with the last sender.
+    requests: Renewed<Sender<Request>>,
 }
 
 impl Originals for Kafka {
@@ -122,31 +121,28 @@ impl Originals for Kafka {
                 offset,
                 answer,
             };
-            self.requests()
-                .map_err(|error| in_full(&error))?
-                .send(request)
-                .map_err(|_| gone())?;
-            answered.await.map_err(|_| gone())?
+            let requests = self.requests.get(|settings| self.start(&settings));
+            let requests = requests.map_err(|error| in_full(&error))?;
+            requests.send(request).map_err(|_| gone())?;
+            let read = answered.await.map_err(|_| gone())?;
+            if read.is_err() {
+                self.requests.failed();
+            }
+            read
         })
     }
 }
 
 impl Kafka {
-    fn requests(&self) -> Result<Sender<Request>, SourceError> {
-        let mut requests = self.requests.lock().expect("no panic under this lock");
-        if let Some(requests) = &*requests {
-            return Ok(requests.clone());
-        }
-        let consumer: BaseConsumer = settings::reader(&self.source)?
-            .create()
-            .map_err(SourceError::Settings)?;
+    fn start(&self, settings: &ClientConfig) -> Result<Sender<Request>, SourceError> {
+        let consumer: BaseConsumer = settings.create().map_err(SourceError::Settings)?;
         let (sender, receiver) = channel();
         let tables = Arc::clone(&self.tables);
         std::thread::Builder::new()
             .name("kafka-reread".to_owned())
             .spawn(move || serve(&consumer, &tables, &receiver))
             .expect("a process can start one thread");
-        Ok(requests.insert(sender).clone())
+        Ok(sender)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The whole way: a pipeline and a sink task as the program builds them, with its metrics, and a
 //! store that takes everything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +65,8 @@ impl Source {
             return feed::start();
         }
         let (source, tables) = (&self.config.source, self.config.tables.clone());
-        source::spawn(source, &source.group, tables.into(), fence).expect("good settings")
+        let spawned = source::spawn(source, &source.group, tables.into(), fence, BTreeSet::new());
+        spawned.expect("good settings")
     }
 }
 

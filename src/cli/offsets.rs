@@ -311,7 +311,8 @@ fn commit(
 
 /// The note of a reset: it belongs to the topic as it is and to the configured epoch; the last
 /// record below it is not known. Within an epoch the stores are not emptied, so a compacted topic
-/// that was left too long is not mended by a replay over them; a new epoch begins with none.
+/// that was left too long is not mended by a replay over them; a new epoch begins with none. Where
+/// there is no commit it may have expired, and nothing tells what the stores hold.
 fn note(config: &Config, admin: &Admin, standing: &Standing) -> Result<CommitNote, Refusal> {
     let epoch = config
         .tables
@@ -325,7 +326,7 @@ fn note(config: &Config, admin: &Admin, standing: &Standing) -> Result<CommitNot
             Some(note) if note.epoch != epoch => Some(now_ms()),
             note => note.as_ref().and_then(CommitNote::as_of),
         },
-        None => Some(now_ms()),
+        None => Some(CommitNote::NOBODY_KNOWS),
     };
     Ok(CommitNote {
         epoch,

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::gate::{Gate, NamedStore, Store};
+use super::gate::{Gate, NamedStore, Passed, Store};
 use super::run::{Pipeline, Wiring};
 use super::{Stores, store};
 use crate::change::{ProjectionId, TableId};
@@ -90,7 +90,7 @@ impl Process {
             stores,
             adopted: self.adopted.clone(),
         };
-        let unstarted = tokio::select! {
+        let Passed { unstarted, filled } = tokio::select! {
             passed = gate.pass() => passed?,
             () = self.stop.cancelled() => return Ok(()),
         };
@@ -102,7 +102,8 @@ impl Process {
                 tracing::warn!(%error, "the stores' markers were not brought up to date; the next start does it");
             }
         });
-        let source = source::spawn(&self.config.source, group, Arc::clone(&parts.tables), fence)?;
+        let tables = Arc::clone(&parts.tables);
+        let source = source::spawn(&self.config.source, group, tables, fence, filled)?;
         let wiring = Wiring {
             tables: Arc::clone(&parts.tables),
             sinks: inlets,

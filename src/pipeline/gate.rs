@@ -3,13 +3,14 @@
 //!
 //! A store or a broker that is away is waited for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 use tokio::time::Instant;
 
-use super::start::{Expected, Verdict, decide, refusal};
+use super::start::{Expected, Verdict, decide, is_forgotten, refusal};
 use crate::change::ProjectionId;
 use crate::config::{Config, OnPoison, ProjectionKind, Table};
 use crate::error::Fatal;
@@ -60,6 +61,13 @@ pub(super) struct Gate {
     pub(super) adopted: Vec<String>,
 }
 
+/// What a group that may begin is to know.
+pub(super) struct Passed {
+    pub(super) unstarted: Unstarted,
+    /// Topics on which the group has no commits any more, though it has filled their stores.
+    pub(super) filled: BTreeSet<String>,
+}
+
 /// Markers to be written again as started, after the group's first commits.
 pub(super) struct Unstarted {
     gate: Gate,
@@ -68,8 +76,9 @@ pub(super) struct Unstarted {
 
 impl Gate {
     /// Comes back when the group may begin. Nothing is marked before everything is admitted.
-    pub(super) async fn pass(self) -> Result<Unstarted, Fatal> {
+    pub(super) async fn pass(self) -> Result<Passed, Fatal> {
         let mut markers = Vec::new();
+        let mut filled = BTreeSet::new();
         let mut refused = Vec::new();
         // At once, so that each one that is away is told of.
         let stores = self.stores.iter();
@@ -80,7 +89,13 @@ impl Gate {
                     continue;
                 };
                 match self.admit(id, &found).await? {
-                    Ok(marker) => markers.extend(marker.map(|it| (id, store.clone(), it))),
+                    Ok(None) => {}
+                    Ok(Some(marker)) => {
+                        if marker.started {
+                            filled.extend(self.topics(id));
+                        }
+                        markers.push((id, store.clone(), marker));
+                    }
                     Err(reason) => refused.push((found.projection, reason)),
                 }
             }
@@ -92,10 +107,11 @@ impl Gate {
         for (_, (name, store), marker) in &markers {
             patiently(name, || store.mark(marker)).await?;
         }
-        Ok(Unstarted {
+        let unstarted = Unstarted {
             gate: self,
             markers,
-        })
+        };
+        Ok(Passed { unstarted, filled })
     }
 
     /// Says so if there is no dead-letter topic: a record that can never be applied would hold up its
@@ -144,6 +160,9 @@ impl Gate {
         } else {
             decide(&expected, found)
         };
+        // Started it stays, so that who dies before the first commits is not taken for new.
+        let marker = found.marker.as_ref();
+        let started = marker.is_some_and(|it| is_forgotten(&expected, it));
         Ok(verdict.map(|verdict| match verdict {
             Verdict::GoOn => None,
             Verdict::Begin => Some(Marker {
@@ -151,7 +170,7 @@ impl Gate {
                 group: expected.group,
                 projection: expected.projection,
                 fingerprint: expected.fingerprint,
-                started: false,
+                started,
             }),
         }))
     }

@@ -1,6 +1,6 @@
 //! Whether a group may begin on what the stores hold (D15). Pure.
 
-use crate::sink::Found;
+use crate::sink::{Found, Marker};
 
 /// What the configuration expects of one projection's marker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub enum Verdict {
     /// Nothing is there yet, or a first start did not get to its first commit: write the marker,
     /// begin, and call it started after the first commit.
     Begin,
+}
+
+/// Whether this group and projection have filled the store and the commits are gone since.
+#[must_use]
+pub fn is_forgotten(expected: &Expected, marker: &Marker) -> bool {
+    marker.started
+        && !expected.has_commits
+        && marker.group == expected.group
+        && marker.fingerprint == expected.fingerprint
 }
 
 /// Decides for one projection.

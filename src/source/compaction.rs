@@ -10,7 +10,8 @@
 //! there is no gap nothing was removed, however long the topic was left.
 //!
 //! A time is taken from each record read (what lies behind it was appended later), from a broker
-//! that has nothing beyond the commit, and from a first start. Whether a gap held a delete, or only
+//! that has nothing beyond the commit, and from a first start, which one on filled stores is not:
+//! there nobody knows, and it counts as long ago. Whether a gap held a delete, or only
 //! what a later record replaced, or the marker of a transaction, cannot be known: it stops the
 //! pipeline all the same, and only where it is that old. The clocks of producers, brokers and this
 //! process must agree as far as `delete.retention.ms` matters.

@@ -50,7 +50,8 @@ const BATCH_BYTES: u64 = 256 << 10;
 /// not yet charged to the budget is bounded.
 const EVENTS_WAITING: usize = 4;
 
-/// Joins `group` for the topics of `tables` and starts the poll thread.
+/// Joins `group` for the topics of `tables` and starts the poll thread. On the `filled` ones the group
+/// has no commits any more, and their stores are not empty.
 ///
 /// # Errors
 /// [`SourceError::Settings`] and [`SourceError::Secret`]; a broker that is away is no error.
@@ -59,6 +60,7 @@ pub fn spawn(
     group: &str,
     tables: Arc<[Table]>,
     fence: Arc<Fence>,
+    filled: BTreeSet<String>,
 ) -> Result<SourceHandle, SourceError> {
     let settings = settings::consumer(source, group)?;
     let consumer: BaseConsumer<Context> = settings
@@ -69,8 +71,9 @@ pub fn spawn(
     let (events_in, events) = tokio::sync::mpsc::channel(EVENTS_WAITING);
     let (commands, commands_out) = std::sync::mpsc::channel();
     let unseen = Unseen::new(&tables);
+    let policies = Policies::new(settings::admin(source)?);
     let poller = Poller {
-        group: Group::new(consumer, tables, Policies::new(settings::admin(source)?)),
+        group: Group::new(consumer, tables, policies, filled),
         fence,
         events: events_in,
         commands: commands_out,

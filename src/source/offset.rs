@@ -52,6 +52,10 @@ pub struct CommitNote {
 }
 
 impl CommitNote {
+    /// [`Self::as_of`] of stores that are not empty while nothing tells as of when: before the first
+    /// record that is read, any gap may have been a delete that they have missed.
+    pub const NOBODY_KNOWS: i64 = 0;
+
     /// A time (ms since the Unix epoch) as of which the stores held what the log held, or nothing:
     /// how long a compacted topic was left is counted from there.
     #[must_use]

@@ -35,6 +35,8 @@ pub(super) struct Group {
     pub(super) tables: Arc<[Table]>,
     topics: HashMap<String, TableId, RandomState>,
     policies: Policies,
+    /// Topics without commits whose stores are filled.
+    filled: BTreeSet<String>,
     /// Those on whose topics the group is known to have commits.
     committed: BTreeSet<TableId>,
 }
@@ -50,6 +52,7 @@ impl Group {
         consumer: BaseConsumer<Context>,
         tables: Arc<[Table]>,
         policies: Policies,
+        filled: BTreeSet<String>,
     ) -> Self {
         let topics = tables.iter().enumerate().map(|(index, table)| {
             let id = u16::try_from(index).expect("validation bounds the number of tables");
@@ -60,6 +63,7 @@ impl Group {
             topics: topics.collect(),
             tables,
             policies,
+            filled,
             committed: BTreeSet::new(),
         }
     }
@@ -139,6 +143,7 @@ impl Group {
                 generation,
                 start,
                 as_of: self.keeps_ms(partition).and(match &commit {
+                    None if self.filled.contains(&table.topic) => Some(CommitNote::NOBODY_KNOWS),
                     // The stores begin empty, with the log as it is now.
                     None => Some(now_ms()),
                     Some(commit) => commit.note.as_ref().and_then(CommitNote::as_of),

@@ -159,8 +159,11 @@ pub(super) fn compacted(table: &Table, number: i32, removed: &Removed) -> String
         keeps_ms,
         as_of_ms,
     } = removed;
-    let as_of = jiff::Timestamp::from_millisecond(*as_of_ms);
-    let as_of = as_of.map_or_else(|_| as_of_ms.to_string(), |it| it.to_string());
+    let as_of = match (*as_of_ms, jiff::Timestamp::from_millisecond(*as_of_ms)) {
+        (CommitNote::NOBODY_KNOWS, _) => "a time that nothing tells any more".to_owned(),
+        (_, Ok(as_of)) => as_of.to_string(),
+        (_, Err(_)) => as_of_ms.to_string(),
+    };
     format!(
         "partition {number} of topic `{}`: the topic is compacted and keeps deletes for \
          {keeps_ms} ms (`delete.retention.ms`), but was read as of {as_of}, and offsets {} to {} \

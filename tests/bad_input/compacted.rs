@@ -175,3 +175,34 @@ async fn a_group_that_was_there_while_its_compacted_topic_rested_goes_on_after_a
     feed.until_committed().await;
     program.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compacted_topic_whose_commits_are_gone_is_refused_where_its_stores_are_filled() {
+    let feed = compacted().await;
+    feed.insert(1).await;
+    feed.insert(2).await;
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    feed.until_started().await;
+    program.stop().await;
+    let deleted = delete(&feed, 1).await;
+    until_removed(&feed, deleted - 1, deleted).await;
+    keep_deletes(&feed, ENOUGH).await;
+
+    let says = ["a time that nothing tells any more", "epoch: 1"];
+    feed.kafka.forget_commits().await;
+    let mut program = feed.run(&["--adopt", "items-index"]);
+    program.refuses(65, &says).await;
+    // Nor does a replay in place make up for it, with a commit or without.
+    let reset = ["offsets", "reset", "--to-earliest", "--all-topics"];
+    let reset = [&reset[..], &["--execute"]].concat();
+    for forget in [false, true] {
+        if forget {
+            feed.kafka.forget_commits().await;
+        }
+        assert!(feed.call.output(&reset).status.success());
+        let mut program = feed.run(&[]);
+        program.refuses(65, &says).await;
+    }
+    assert!(feed.document(1).await.is_some());
+}

@@ -1,7 +1,7 @@
 //! The poll thread by itself, seen from where the pipeline sits: what it commits and when it gives
 //! partitions up. Mostly against librdkafka's mock cluster, whose broker goes away in a moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,13 @@ impl Cluster {
             on_truncate: OnTruncate::Stop,
         };
         let fence = Arc::new(Fence::new(Duration::from_secs(6)));
-        let handle = source::spawn(&source, &self.name, Arc::new([table]), fence);
+        let handle = source::spawn(
+            &source,
+            &self.name,
+            Arc::new([table]),
+            fence,
+            BTreeSet::new(),
+        );
         Member(handle.unwrap())
     }
 

@@ -344,7 +344,9 @@ impl Poller {
         Ok(())
     }
 
-    /// While a revoke drains, the session may end all the same.
+    /// While a revoke drains, partitions may be lost all the same: their topic is deleted. A session
+    /// that ends then is not told: librdkafka skips whatever comes while it waits for an answer
+    /// (`rd_kafka_cgrp_revoke_all_rejoin_maybe`), and the drain's deadline has to do.
     fn watch_for_loss(&mut self) {
         if self.revoking.is_some() && self.group.consumer.assignment_lost() {
             let list = self.revoking.take().expect("just seen");

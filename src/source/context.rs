@@ -1,8 +1,9 @@
 //! librdkafka's callbacks. They only write down what happened; the poll loop acts on it.
 //!
 //! The surprising fact: a rebalance callback need not assign or revoke before it returns. Leaving
-//! that to the loop keeps polling, commits and the session going while revoked partitions are
-//! drained. librdkafka fetches nothing until it is answered, so a drain is as short as it can be.
+//! that to the loop keeps polling and the session going while revoked partitions are drained.
+//! librdkafka fetches nothing until it is answered, and its timer commits nothing, so a drain is as
+//! short as it can be, and the commit at its end covers the partitions that stay, too.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

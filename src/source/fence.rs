@@ -62,9 +62,10 @@ impl Fence {
             .clear();
     }
 
-    /// The poll thread has polled. After a pause longer than the session (a stopped process, a
-    /// suspended machine) the fence stays closed for a while: the group may have moved on, and
-    /// librdkafka learns that only with its next heartbeat.
+    /// The poll thread has polled. After a pause longer than the session (a stopped process) the
+    /// fence stays closed for a while: the group may have moved on, and librdkafka learns that only
+    /// with its next heartbeat. A machine that was suspended is not noticed, for this clock stood
+    /// still with it; what it sends then loses by its version.
     pub fn beat(&self) {
         let now = self.now_ms();
         let pause = now.saturating_sub(self.last_poll_ms.swap(now, Ordering::Relaxed));

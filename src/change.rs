@@ -74,7 +74,8 @@ pub struct Change {
     pub before: Option<Row>,
     /// The new row; `None` exactly when `op` is [`Op::Delete`] or [`Op::Leave`].
     pub after: Option<Row>,
-    /// The key this row had before, when this is the `c` of a primary-key change.
+    /// The key this row had before, when this is the `c` of a primary-key change. For people: what
+    /// stands under it in a store proves nothing, see `projector::document`.
     pub moved_from: Option<Row>,
     /// The order of this change among those of its key.
     pub version: Version,

@@ -4,7 +4,8 @@
 use crate::config::{Config, OnPoison};
 use crate::error::in_full;
 use crate::pipeline::store;
-use crate::source::admin::{Admin, Standing, Unanswered};
+use crate::sink::SinkError;
+use crate::source::admin::{Admin, MISSING, MISSING_DEAD_LETTERS, Standing, Unanswered};
 
 /// What was found out.
 #[derive(Debug, Default)]
@@ -13,8 +14,10 @@ pub(super) struct Findings {
     pub(super) facts: Vec<String>,
     /// What `run` goes on with, and a person should know of.
     pub(super) warnings: Vec<String>,
-    /// What `run` would wait for or stop at.
+    /// What `run` would wait for.
     pub(super) errors: Vec<String>,
+    /// What `run` would stop at.
+    pub(super) mistakes: Vec<String>,
 }
 
 /// Asks everything that the configuration names.
@@ -37,14 +40,14 @@ pub(super) fn ask(config: &Config) -> Findings {
 
 impl Findings {
     fn ask_kafka(&mut self, config: &Config, group: &str) {
-        let asked = match Admin::new(&config.source, group) {
-            Ok(admin) => self.ask_brokers(config, group, &admin).map_err(|error| {
-                format!("{error}; are `source.brokers` and `source.security` right?")
-            }),
-            Err(error) => Err(in_full(&error)),
+        let admin = match Admin::new(&config.source, group) {
+            Ok(admin) => admin,
+            Err(error) => return self.mistakes.push(format!("kafka: {}", in_full(&error))),
         };
-        if let Err(error) = asked {
-            self.errors.push(format!("kafka, group {group}: {error}"));
+        if let Err(error) = self.ask_brokers(config, group, &admin) {
+            self.errors.push(format!(
+                "kafka, group {group}: {error}; are `source.brokers` and `source.security` right?"
+            ));
         }
     }
 
@@ -72,8 +75,7 @@ impl Findings {
             && admin.partitions(topic)?.is_empty()
         {
             self.warn(format!(
-                "the dead-letter topic {topic} is not there, or may not be seen; the first record \
-                 that can never be applied would hold up its partition"
+                "the dead-letter topic {topic} is {MISSING_DEAD_LETTERS}"
             ));
         }
         Ok(())
@@ -82,8 +84,7 @@ impl Findings {
     fn look_at(&mut self, topic: &str, standings: &[Standing]) {
         if !has(standings, topic) {
             self.warn(format!(
-                "topic {topic} is not there, or may not be read; Debezium makes it with its \
-                 table's first row"
+                "topic {topic} is {MISSING}; Debezium makes it with its table's first row"
             ));
         }
         let shortened = |it: &&Standing| it.topic == topic && it.low > 0;
@@ -107,6 +108,9 @@ impl Findings {
         for name in config.sinks.keys() {
             match store::ping(config, name).await {
                 Ok(()) => self.facts.push(format!("sink {name}: answers")),
+                Err(error @ SinkError::Fatal(_)) => {
+                    self.mistakes.push(format!("sink {name}: {error}"));
+                }
                 Err(error) => self.errors.push(format!("sink {name}: {error}")),
             }
         }

@@ -11,7 +11,7 @@ use super::{Global, refuse};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::error::{exit, in_full};
-use crate::source::admin::{Admin, Standing, Unanswered};
+use crate::source::admin::{Admin, MISSING, Standing, Unanswered};
 use crate::source::{CommitNote, NextOffset};
 
 /// Show or reset the group's committed offsets.
@@ -190,7 +190,7 @@ impl Which {
 /// What there is of the topics that were asked for.
 struct Found {
     standings: Vec<Standing>,
-    /// Topics of the configuration that do not exist yet, or may not be seen.
+    /// Topics of the configuration that do not exist yet, or may not be read.
     missing: Vec<String>,
 }
 
@@ -205,7 +205,7 @@ impl Found {
     /// A row for each topic that has none.
     fn missing_rows(&self) -> impl Iterator<Item = String> {
         let width = self.width();
-        let row = move |topic: &String| format!("{topic:width$}  not there, or may not be seen");
+        let row = move |topic: &String| format!("{topic:width$}  {MISSING}");
         self.missing.iter().map(row)
     }
 }
@@ -377,7 +377,7 @@ mod tests {
             missing: vec!["orders-events".into()],
         };
         let rows: Vec<_> = found.missing_rows().collect();
-        assert_eq!(rows, ["orders-events  not there, or may not be seen"]);
+        assert_eq!(rows, ["orders-events  not there, or may not be read"]);
     }
 
     #[test]

@@ -33,8 +33,8 @@ Examples:
   distributary validate -c shop.yaml --set source.group=test
   distributary validate -c shop.yaml --connect              before the first start
 
-Exit codes: 0 valid, 1 warnings that are denied, 69 brokers or a store cannot be used, 74 the
-answer cannot be written, 78 mistakes.";
+Exit codes: 0 valid, 1 warnings that are denied, 69 brokers or a store do not answer, 74 the
+answer cannot be written, 78 mistakes, in the configuration or in a file that it names.";
 
 impl Validate {
     pub(super) fn execute(&self, global: &Global) -> ExitCode {
@@ -64,12 +64,15 @@ impl Validate {
         for warning in &findings.warnings {
             complain(format_args!("warning: {warning}"));
         }
-        for error in &findings.errors {
+        for error in findings.errors.iter().chain(&findings.mistakes) {
             complain(format_args!("error: {error}"));
         }
         let mut lines = vec![summary.to_owned()];
         lines.extend(findings.facts);
         let written = print(lines.join("\n"));
+        if !findings.mistakes.is_empty() {
+            return ExitCode::from(exit::CONFIG);
+        }
         if !findings.errors.is_empty() {
             return ExitCode::from(exit::UNAVAILABLE);
         }

@@ -79,6 +79,16 @@ pub struct Table {
 }
 
 impl Table {
+    /// What to do about an update that lacks its old row.
+    #[must_use]
+    pub fn old_row_advice(&self) -> String {
+        format!(
+            "the record is older than the table's replica identity, or run ALTER TABLE {} REPLICA \
+             IDENTITY FULL",
+            self.sql_name()
+        )
+    }
+
     /// `schema.table`, as SQL names it.
     #[must_use]
     pub fn sql_name(&self) -> String {

@@ -53,11 +53,12 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// A part that was refused although another as large was taken has one mutation that is too
-    /// large by itself, which says nothing of other parts.
+    /// One mutation that is too large by itself makes every part that has it too large, which says
+    /// nothing of others.
     fn too_much(&self) -> Option<usize> {
         let refused = self.refused.iter().copied();
-        refused.filter(|&it| it > self.taken).min()
+        let smallest = refused.min().filter(|&it| it > 1)?;
+        (smallest > self.taken).then_some(smallest)
     }
 }
 
@@ -74,7 +75,7 @@ async fn in_parts<S: Sink>(
         let written = sink.write_if(&mutations[range.clone()], &admits).await;
         match &written {
             Ok(Some(_)) => sizes.taken = sizes.taken.max(range.len()),
-            Err(SinkError::TooMuch(_)) if range.len() > 1 => sizes.refused.push(range.len()),
+            Err(SinkError::TooMuch(_)) => sizes.refused.push(range.len()),
             _ => {}
         }
         match written {
@@ -140,10 +141,8 @@ mod tests {
             taken,
         };
         assert_eq!(sizes(&[5000, 2500, 1250], 625).too_much(), Some(1250));
-        assert_eq!(
-            sizes(&[5000, 2500, 1250, 625, 2], 2500).too_much(),
-            Some(5000)
-        );
+        assert_eq!(sizes(&[5000, 2500, 2, 1], 2500).too_much(), None);
+        assert_eq!(sizes(&[2, 1, 1], 0).too_much(), None);
         assert_eq!(sizes(&[], 5000).too_much(), None);
     }
 }

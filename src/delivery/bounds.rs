@@ -3,9 +3,10 @@
 //!
 //! A store that cannot take a whole batch within its client's time-out would otherwise be sent the
 //! same one for ever, each time for nothing; one that says so, after its own time-out, would be sent
-//! each batch several times. Such a batch is halved until the store takes it, and then grows again: fast where nothing was ever refused, slowly towards the size that was, for each
-//! time that is too much costs a time-out. Where the store was away altogether, everything was too
-//! much and says nothing; the first writes afterwards are small, and soon as large as before.
+//! each batch several times. Such a batch is halved until the store takes it, and then grows again:
+//! fast where nothing was ever refused, slowly towards the size that was, for each time that is too
+//! much costs a time-out. Where the store was away altogether, everything was too much and says
+//! nothing; the first writes afterwards are small, and soon as large as before.
 
 use crate::config::Batch;
 

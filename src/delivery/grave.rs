@@ -68,9 +68,9 @@ impl Topic {
         let sent = self.send(&producer, remains).await;
         if matches!(sent, Err(Unburied::Failed(_))) {
             self.producer.failed();
-            // Whoever lets go of it last waits for librdkafka's threads.
-            tokio::task::spawn_blocking(move || drop(producer));
         }
+        // Whoever lets go of it last, once there is another, waits for librdkafka's threads.
+        tokio::task::spawn_blocking(move || drop(producer));
         sent
     }
 

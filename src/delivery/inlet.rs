@@ -76,7 +76,6 @@ impl<P: Projector> Inlet for Projecting<P> {
         deliveries.push(Delivery {
             mutations: u32::try_from(count).expect("few projections"),
             failed: failed.map(Box::new),
-            version: change.version,
             committed_at_ms: change.committed_at_ms,
             known_since,
             ack,

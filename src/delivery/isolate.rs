@@ -9,11 +9,12 @@ use super::attempt::{Attempted, admits, attempt};
 use crate::config::Table;
 use crate::envelope::{Decoded, Decoder, KeyMoves};
 use crate::projector::{Mutation, Projector};
-use crate::sink::{Outage, Outcome, Rejection, Sink};
+use crate::sink::{Outage, OutageKind, Outcome, Rejection, Sink};
 use crate::source::reread::{Missing, Reader};
 use crate::source::{Fence, Generation, Partition};
 
-/// How long to wait before a record is read again that Kafka did not give.
+/// How long to wait before a record is tried again: Kafka did not give it, the fence is closed for
+/// now, or a rival won. Only the store knows after how many refusals by a rival it is no rival.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// One record behind a rejected mutation.
@@ -90,9 +91,10 @@ where
                 match attempt(&*self.sink, &mutations, admits).await.attempted {
                     Attempted::Fatal(reason) => return Err(Interrupted::Fatal(reason)),
                     Attempted::Replaced(_) => {}
-                    Attempted::Outcomes(outcomes) => {
-                        return verdict(outcomes).map_err(Interrupted::Away);
-                    }
+                    Attempted::Outcomes(outcomes) => match verdict(outcomes) {
+                        Err(outage) if outage.kind == OutageKind::Contention => {}
+                        verdict => return verdict.map_err(Interrupted::Away),
+                    },
                 }
             }
             tokio::time::sleep(PAUSE).await;
@@ -160,8 +162,8 @@ mod tests {
     use super::*;
     use crate::change::{Change, ProjectionId, TableId, Version};
     use crate::projector::ProjectError;
-    use crate::sink::memory::Memory;
-    use crate::sink::{OutageKind, SinkError};
+    use crate::sink::SinkError;
+    use crate::sink::memory::{Fault, Memory};
     use crate::source::reread::{Original, Originals};
 
     const PARTITION: Partition = Partition {
@@ -247,15 +249,32 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_store_that_goes_away_meanwhile_is_told_of() {
+    fn insert() -> Original {
         let source = r#"{"schema":"public","table":"items"}"#;
         let value = format!(r#"{{"after":{{"id":1}},"op":"c","source":{source}}}"#);
-        let isolation = isolation(Original {
+        Original {
             key: Some(br#"{"id":1}"#.to_vec()),
             value: Some(value.into_bytes()),
             ..Original::default()
-        });
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_is_refused_as_often_as_its_store_needs_to_know_that_it_is_no_rivals_doing() {
+        let isolation = isolation(insert());
+        let contention = Outage::new(OutageKind::Contention, "scripted");
+        let contention = || Fault::Fail(SinkError::Outage(contention.clone()));
+        let rejected = SinkError::Refused(Rejection::new("scripted", "scripted"));
+        let refusals = std::iter::repeat_with(contention).take(11);
+        let script = refusals.chain([Fault::Fail(rejected)]);
+        isolation.sink.script(script.collect::<Vec<_>>());
+        let verdicts = isolation.run(&0, &[SUSPECT]).await.unwrap();
+        assert!(matches!(verdicts[..], [Verdict::Guilty(_)]), "{verdicts:?}");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_goes_away_meanwhile_is_told_of() {
+        let isolation = isolation(insert());
         let outage = Outage::new(OutageKind::Unreachable, "scripted");
         isolation.sink.set_down(Some(SinkError::Outage(outage)));
         let away = isolation.run(&0, &[SUSPECT]).await;

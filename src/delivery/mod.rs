@@ -60,8 +60,6 @@ pub struct Delivery {
     pub mutations: u32,
     /// A projection that it can never go through, and why: poison.
     pub failed: Option<Box<(ProjectionId, ProjectError)>>,
-    /// The change's version.
-    pub version: Version,
     /// When it was committed, in milliseconds since the Unix epoch.
     pub committed_at_ms: i64,
     /// Since when its record is known to be in Kafka.

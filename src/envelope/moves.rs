@@ -8,8 +8,10 @@
 //! of a temporary key) has the same ones, and its `d` must be applied.
 //!
 //! An image can be made up, though, where the record is older than the table's full identity: all
-//! but its key is null or a type's zero then. Until an update has shown that old rows are sent, such
-//! an image does not tell a row that was inserted from itself.
+//! but its key is null or a type's zero then, unless a column has a default of its own. Until an
+//! update has shown that old rows are sent, such an image does not tell a row that was inserted from
+//! itself. What is left to be wrong: a row of nothing but zeros whose key another one is inserted
+//! with before it goes, and a made-up image with a default.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::sink::Outage;
+use crate::source::admin::MISSING;
 
 /// The state of everything that liveness and readiness depend on. Cheap to share.
 pub struct Health {
@@ -70,7 +71,7 @@ impl Health {
                 waiting_for.insert(String::from("dead-letter topic"), why.clone());
             }
             for topic in &*lock(&group.missing) {
-                let why = String::from("not there, or may not be read");
+                let why = String::from(MISSING);
                 waiting_for.insert(format!("topic {topic}"), why);
             }
         }

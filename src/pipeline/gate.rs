@@ -15,7 +15,7 @@ use crate::change::ProjectionId;
 use crate::config::{Config, OnPoison, ProjectionKind, Table};
 use crate::error::Fatal;
 use crate::sink::{Found, Marker, Sink, SinkError};
-use crate::source::admin::Admin;
+use crate::source::admin::{Admin, MISSING_DEAD_LETTERS};
 
 /// How long to wait before a store or broker that is away is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -68,7 +68,7 @@ pub(super) struct Passed {
     pub(super) filled: BTreeSet<String>,
 }
 
-/// Markers to be written again as started, after the group's first commits.
+/// Markers to be written as started after the group's first commits; some are already.
 pub(super) struct Unstarted {
     gate: Gate,
     markers: Vec<(ProjectionId, NamedStore, Marker)>,
@@ -126,11 +126,7 @@ impl Gate {
             let admin = Admin::new(&config.source, &group).ok();
             let partitions = admin.and_then(|it| it.partitions(topic).ok());
             if partitions.is_some_and(|it| it.is_empty()) {
-                tracing::warn!(
-                    topic,
-                    "the dead-letter topic is not there, or may not be seen; make it, or the first \
-                     record that can never be applied holds up its partition"
-                );
+                tracing::warn!(topic, "the dead-letter topic is {MISSING_DEAD_LETTERS}");
             }
         });
     }
@@ -178,7 +174,7 @@ impl Gate {
     /// Whether the group has committed anything on the topics that feed the projection.
     async fn has_commits(&self, id: ProjectionId) -> Result<bool, Fatal> {
         let topics = self.topics(id);
-        let mut told = false;
+        let mut told = Told::default();
         loop {
             let (source, group) = (self.config.source.clone(), self.group.clone());
             let topics = topics.clone();
@@ -199,7 +195,7 @@ impl Gate {
                 Err(error) => return Err(Fatal::Source(error)),
                 Ok(Ok(any)) => return Ok(any),
                 Ok(Err(error)) => {
-                    if !std::mem::replace(&mut told, true) {
+                    if told.is_due() {
                         tracing::warn!(%error, "waiting for a Kafka broker to say what the group has committed");
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -259,17 +255,31 @@ impl Unstarted {
     }
 }
 
+/// When it was last told that something is away.
+#[derive(Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    /// Whether it is to be told now.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.0.is_none_or(|at| at.elapsed() >= TELL_AGAIN);
+        if is_due {
+            self.0 = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
 async fn patiently<'a, T>(
     name: &str,
     ask: impl Fn() -> BoxFuture<'a, Result<T, SinkError>>,
 ) -> Result<T, Fatal> {
-    let mut told: Option<Instant> = None;
+    let mut told = Told::default();
     loop {
         match ask().await {
             Ok(answer) => return Ok(answer),
             Err(SinkError::Outage(outage)) => {
-                if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
-                    told = Some(Instant::now());
+                if told.is_due() {
                     let (kind, reason) = (outage.kind.as_str(), outage.reason);
                     tracing::warn!(sink = name, kind, reason, "waiting for the store");
                 }

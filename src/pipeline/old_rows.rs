@@ -22,9 +22,8 @@ impl OldRows {
             tracing::warn!(
                 table = table.name,
                 "an update came without its old row, so cache keys made of old values are not \
-                 invalidated; the record is older than the table's replica identity, or run \
-                 ALTER TABLE {} REPLICA IDENTITY FULL",
-                table.sql_name()
+                 invalidated; {}",
+                table.old_row_advice()
             );
         }
         missing

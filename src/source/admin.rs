@@ -18,6 +18,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to listen to what librdkafka has to say of a question that was not answered.
 const LISTEN: Duration = Duration::from_millis(100);
 
+/// What a topic is that no broker shows.
+pub const MISSING: &str = "not there, or may not be read";
+
+/// What a dead-letter topic is that no broker shows.
+pub const MISSING_DEAD_LETTERS: &str = "not there, or may not be read: make it, or the first record \
+     that can never be applied holds up its partition";
+
 /// One partition as the brokers and the group see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {

@@ -1,5 +1,5 @@
 //! A rebalance that a question to the brokers holds up. librdkafka reads nothing at all until the
-//! rebalance is answered, so one that stays unanswered has to be seen.
+//! rebalance is answered, so one that stays awaited has to be seen.
 
 use std::time::{Duration, Instant};
 
@@ -8,19 +8,19 @@ use rdkafka::error::KafkaError;
 use super::kafka::Poller;
 use super::{SourceError, SourceEvent};
 
-/// How long a question may stay unanswered before it is said: a broker that restarts is nobody's
+/// How long a question may stay awaited before it is said: a broker that restarts is nobody's
 /// business.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A question that the brokers did not answer.
+/// An answer that did not come.
 #[derive(Debug, thiserror::Error)]
 #[error("no broker says {question}: {error}")]
-pub(super) struct Unanswered {
+pub(super) struct Awaited {
     question: String,
     error: KafkaError,
 }
 
-impl Unanswered {
+impl Awaited {
     /// What becomes of the error of this question.
     pub(super) fn to(question: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let question = question.into();
@@ -38,22 +38,20 @@ pub(super) struct HeldUp {
 impl Poller {
     /// The question is asked again after the next poll, for ever. A password that was changed may be
     /// why nobody answers: connections that stand outlive it, and new ones do not.
-    pub(super) fn held_up_by(&mut self, unanswered: &Unanswered) -> Result<(), SourceError> {
+    pub(super) fn held_up_by(&mut self, awaited: &Awaited) -> Result<(), SourceError> {
         let since = *self.held_up.since.get_or_insert_with(Instant::now);
         if since.elapsed() < PATIENCE {
-            tracing::debug!(%unanswered, "a rebalance waits for an answer");
+            tracing::debug!(%awaited, "a rebalance waits for an answer");
             return Ok(());
         }
-        if self.password.has_changed() {
-            return Err(SourceError::Rotated);
-        }
+        self.password.check()?;
         if !std::mem::replace(&mut self.held_up.told, true) {
             tracing::warn!(
-                %unanswered,
+                %awaited,
                 "a rebalance waits for an answer; no partition is read until it comes"
             );
         }
-        self.tell(SourceEvent::HeldUp(unanswered.to_string()));
+        self.tell(SourceEvent::HeldUp(awaited.to_string()));
         Ok(())
     }
 }

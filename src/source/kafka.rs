@@ -306,7 +306,7 @@ impl Poller {
         self.generation += 1;
         let begun = match self.group.begin(list, self.generation)? {
             Ok(begun) => begun,
-            Err(unanswered) => return self.held_up_by(&unanswered),
+            Err(awaited) => return self.held_up_by(&awaited),
         };
         self.assigning = None;
         self.held_up = HeldUp::default();

@@ -141,9 +141,10 @@ pub enum SourceError {
     /// A secret could not be read.
     #[error("{0}")]
     Secret(String),
-    /// No broker lets us in, and the password is another by now. librdkafka cannot be told.
+    /// Kafka does not let us in, or does not answer, and the password is another by now. librdkafka
+    /// cannot be told.
     #[error(
-        "no Kafka broker lets us in, and `source.security.password` has changed meanwhile: the next start reads it"
+        "Kafka does not answer us, and `source.security.password` has changed meanwhile: the next start reads it"
     )]
     Rotated,
 }

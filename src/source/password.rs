@@ -3,6 +3,7 @@
 use rdkafka::config::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::SourceError;
 use crate::config::{Secret, Source};
 
 /// Kafka's password, if there is one: where it is kept, and what a client was given.
@@ -23,5 +24,16 @@ impl Password {
         };
         let now = secret.read();
         now.is_ok_and(|now| now.expose_secret() != used.expose_secret())
+    }
+
+    /// Asked where a broker refuses us or does not answer, which an old password may be why.
+    ///
+    /// # Errors
+    /// [`SourceError::Rotated`] when there is another one by now.
+    pub(super) fn check(&self) -> Result<(), SourceError> {
+        match self.has_changed() {
+            true => Err(SourceError::Rotated),
+            false => Ok(()),
+        }
     }
 }

@@ -17,7 +17,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::admin::commits;
 use super::compaction::Removed;
 use super::context::{Context, assign};
-use super::held_up::Unanswered;
+use super::held_up::Awaited;
 use super::policy::Policies;
 use super::start::{Commit, Commits, Facts, decide, read_from};
 use super::{Assigned, CommitNote, Generation, NextOffset, Partition, SourceError, start};
@@ -120,11 +120,11 @@ impl Group {
         &mut self,
         assigned: &TopicPartitionList,
         generation: Generation,
-    ) -> Result<Result<Vec<Assigned>, Unanswered>, SourceError> {
+    ) -> Result<Result<Vec<Assigned>, Awaited>, SourceError> {
         let learnt = self.learn_policies(assigned);
         let (found, commits) = match learnt.and_then(|()| self.facts(assigned)) {
             Ok(found) => found,
-            Err(unanswered) => return Ok(Err(unanswered)),
+            Err(awaited) => return Ok(Err(awaited)),
         };
         let mut begun = Vec::with_capacity(found.len());
         let mut start_list = TopicPartitionList::with_capacity(found.len());
@@ -160,7 +160,7 @@ impl Group {
     }
 
     /// What the brokers say of the assigned partitions, and of their topics' other ones.
-    fn facts(&self, assigned: &TopicPartitionList) -> Result<(Found, OfTopics), Unanswered> {
+    fn facts(&self, assigned: &TopicPartitionList) -> Result<(Found, OfTopics), Awaited> {
         let mut found = Found::new();
         let mut of_topics = OfTopics::new();
         let assigned = self.partitions(assigned);
@@ -172,12 +172,11 @@ impl Group {
             if !assigned.iter().all(has_all) {
                 // This broker does not know yet what the group's leader does.
                 let unknown = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition);
-                return Err(Unanswered::to(partitions_of(topic))(unknown));
+                return Err(Awaited::to(partitions_of(topic))(unknown));
             }
             let numbers: Vec<i32> = (0..partitions).collect();
-            let commits = commits(&self.consumer, topic, &numbers, ASK_TIMEOUT).map_err(
-                Unanswered::to(format!("what is committed on topic `{topic}`")),
-            )?;
+            let commits = commits(&self.consumer, topic, &numbers, ASK_TIMEOUT)
+                .map_err(Awaited::to(format!("what is committed on topic `{topic}`")))?;
             let there = || commits.iter().flatten();
             let of_topic = Commits {
                 are_there: there().next().is_some(),
@@ -205,13 +204,13 @@ impl Group {
         self.committed.extend(tables);
     }
 
-    fn learn_policies(&mut self, assigned: &TopicPartitionList) -> Result<(), Unanswered> {
+    fn learn_policies(&mut self, assigned: &TopicPartitionList) -> Result<(), Awaited> {
         let elements = assigned.elements();
         let mut topics: Vec<&str> = elements.iter().map(TopicPartitionListElem::topic).collect();
         topics.sort_unstable();
         topics.dedup();
         let learnt = self.policies.learn(&topics, ASK_TIMEOUT);
-        learnt.map_err(Unanswered::to("which topics are compacted"))
+        learnt.map_err(Awaited::to("which topics are compacted"))
     }
 
     /// `delete.retention.ms` where the partition's topic is compacted.
@@ -225,9 +224,9 @@ impl Group {
         SourceError::Mismatch(start::compacted(table, partition.number, removed))
     }
 
-    fn partition_count(&self, topic: &str) -> Result<i32, Unanswered> {
+    fn partition_count(&self, topic: &str) -> Result<i32, Awaited> {
         let asked = self.consumer.fetch_metadata(Some(topic), ASK_TIMEOUT);
-        let metadata = asked.map_err(Unanswered::to(partitions_of(topic)))?;
+        let metadata = asked.map_err(Awaited::to(partitions_of(topic)))?;
         let found = metadata.topics().iter().find(|it| it.name() == topic);
         let count = found.map_or(0, |it| it.partitions().len());
         i32::try_from(count)
@@ -236,13 +235,13 @@ impl Group {
             .ok_or(KafkaError::MetadataFetch(
                 RDKafkaErrorCode::UnknownTopicOrPartition,
             ))
-            .map_err(Unanswered::to(partitions_of(topic)))
+            .map_err(Awaited::to(partitions_of(topic)))
     }
 
     /// The first offset of a partition that is there, and one past the last.
-    fn ends(&self, topic: &str, number: i32) -> Result<(i64, i64), Unanswered> {
+    fn ends(&self, topic: &str, number: i32) -> Result<(i64, i64), Awaited> {
         let asked = self.consumer.fetch_watermarks(topic, number, ASK_TIMEOUT);
-        asked.map_err(Unanswered::to(format!(
+        asked.map_err(Awaited::to(format!(
             "where partition {number} of topic `{topic}` begins and ends"
         )))
     }

@@ -201,9 +201,7 @@ impl Poller {
     /// A broker does not let us in, or none answers: says why, or stops where there is another
     /// password to be read.
     fn refused(&self) -> Result<(), SourceError> {
-        if self.password.has_changed() {
-            return Err(SourceError::Rotated);
-        }
+        self.password.check()?;
         let complaint = self.group.consumer.context().complaints.last();
         let why = complaint.unwrap_or_else(|| "no Kafka broker answers".to_owned());
         self.tell(SourceEvent::Refused(why));

@@ -43,6 +43,25 @@ async fn everything_that_cannot_be_used_is_named_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_run_would_stop_at_is_a_mistake() {
+    let feed = Feed::new(1).await;
+    let assignments = [
+        "sinks.search.url=https://localhost:1",
+        "sinks.search.ca=not-there.pem",
+    ];
+    let assignments = assignments.iter().flat_map(|it| ["--set", it]);
+    let output = feed
+        .call
+        .output(&CONNECT.into_iter().chain(assignments).collect::<Vec<_>>());
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains("error: sink search: cannot read the CA file not-there.pem"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn topics_that_are_missing_or_no_longer_whole_are_warned_of() {
     let feed = Feed::new(1).await;
     for id in 0..3 {

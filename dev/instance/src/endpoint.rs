@@ -1,6 +1,5 @@
 //! Where an instance is asked: its `/readyz` and `/metrics`.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -59,12 +58,4 @@ impl Endpoint {
     async fn get(&self, path: &str) -> reqwest::Result<Response> {
         self.http.get(format!("{}/{path}", self.url)).send().await
     }
-}
-
-/// An address with a port that was free a moment ago: two checkouts can run side by side.
-///
-/// # Errors
-/// Where no port is free.
-pub fn free_address() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }

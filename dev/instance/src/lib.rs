@@ -7,6 +7,6 @@ mod endpoint;
 mod metrics;
 mod process;
 
-pub use endpoint::{Endpoint, free_address};
+pub use endpoint::Endpoint;
 pub use metrics::Metrics;
-pub use process::{Instance, Setup, Signal};
+pub use process::{Instance, Setup, Signal, free_address};

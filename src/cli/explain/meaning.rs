@@ -119,9 +119,10 @@ fn reference(pattern: &NodePattern, key: &[Json]) -> String {
 fn set(names: &[Property], properties: &graph::Properties) -> String {
     let mut lines = String::new();
     for (property, json) in names.iter().zip(&properties.values) {
-        let value = json
-            .as_deref()
-            .unwrap_or("as it is: the value was not sent");
+        let value = json.as_deref().unwrap_or(match properties.since {
+            None => "as it is: the value was not sent",
+            Some(_) => "nothing: the value was not sent",
+        });
         lines.push_str(&format!("\n{} = {value}", property.name));
     }
     lines

@@ -11,7 +11,7 @@ use clap::Args;
 use super::output::{complain, print};
 use super::{Global, check_projections, refuse};
 use crate::change::{Change, Op, ProjectionId, TableId};
-use crate::config::{Config, OnTruncate, Projection, Table};
+use crate::config::{Config, OnTruncate, Projection};
 use crate::envelope::{Decoded, Decoder, Ignored, Input, KeyMoves};
 use crate::error::exit;
 
@@ -128,7 +128,10 @@ impl Explain {
         };
         let table = config.table(change.table);
         if change.lacks_old_row(table.full_identity) {
-            explanation.text.push_str(&no_old_row(table));
+            explanation.text.push_str(&format!(
+                "\nthe old row is missing, so what is made of its values is not known and stays: {}",
+                table.old_row_advice()
+            ));
         }
         let is_meant = |it: &Projection| {
             let is_asked = self.projection.is_empty() || self.projection.contains(&it.name);
@@ -157,14 +160,6 @@ impl Explain {
         }
         explanation
     }
-}
-
-fn no_old_row(table: &Table) -> String {
-    format!(
-        "\nthe old row is missing, so what is made of its values is not known and stays: the record is \
-         older than the table's replica identity, or run ALTER TABLE {} REPLICA IDENTITY FULL",
-        table.sql_name()
-    )
 }
 
 /// Table, what happened, key, version.

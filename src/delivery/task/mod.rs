@@ -116,6 +116,7 @@ enum Ending<P: Projector> {
     Isolated {
         waiting: Waiting<P::Mutation>,
         verdicts: Result<Vec<Verdict>, Interrupted>,
+        begun: Instant,
     },
     /// The sweep of a truncate has ended, after so many deletes.
     Swept(truncate::Sweep, u64, Swept),

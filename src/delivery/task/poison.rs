@@ -49,9 +49,14 @@ where
             .iter()
             .map(|&it| self.suspect(it))
             .collect();
+        let begun = Instant::now();
         let job = tokio::spawn(async move {
             let verdicts = isolation.run(waiting.mutation.key(), &suspects).await;
-            Ending::Isolated { waiting, verdicts }
+            Ending::Isolated {
+                waiting,
+                verdicts,
+                begun,
+            }
         });
         self.watch(job);
     }
@@ -69,17 +74,20 @@ where
         &mut self,
         waiting: Waiting<P::Mutation>,
         verdicts: Result<Vec<Verdict>, Interrupted>,
+        begun: Instant,
     ) {
         let projection = waiting.mutation.projection();
         let verdicts = match verdicts {
             Ok(verdicts) => verdicts,
             Err(Interrupted::Fatal(reason)) => return self.fail(reason),
             Err(Interrupted::Away(outage)) => {
-                // Seen like any other outage, and rejected again when it is over.
+                // An outage like any other; when it is over, the mutation is rejected again.
                 self.held_back(projection, &outage, Instant::now());
+                self.wiring.observer.retried(&outage, 1);
                 return self.buffer.put_back(waiting);
             }
         };
+        self.took_some(projection, begun);
         self.buffer.landed(waiting.place);
         for (&receipt, verdict) in waiting.receipts.iter().zip(verdicts) {
             match verdict {

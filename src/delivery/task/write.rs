@@ -165,7 +165,11 @@ where
                 }
             }
             Ending::Swept(sweep, deleted, swept) => self.swept(sweep, deleted, swept),
-            Ending::Isolated { waiting, verdicts } => self.sentence(waiting, verdicts),
+            Ending::Isolated {
+                waiting,
+                verdicts,
+                begun,
+            } => self.sentence(waiting, verdicts, begun),
             Ending::Broken(reason) => self.report.fatal = Some(Fatal::Bug(reason)),
         }
     }
@@ -200,8 +204,12 @@ where
         for (waiting, outcome) in batch.zip(outcomes) {
             let projection = waiting.mutation.projection();
             if !matches!(outcome, Some(Outcome::Failed(_)) | None) {
-                add(&mut taken, projection);
                 took += 1;
+                // Of several records behind a rejection the store has still to answer each.
+                let is_answered = !matches!(outcome, Some(Outcome::Rejected(_)));
+                if is_answered || waiting.receipts.len() == 1 {
+                    add(&mut taken, projection);
+                }
             }
             match outcome {
                 Some(Outcome::Written) => self.written(waiting, Ended::Written, write),

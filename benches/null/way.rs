@@ -125,7 +125,7 @@ impl Shared {
         );
         Self {
             metrics: Metrics::new(&config.pipeline),
-            health: Health::new(Duration::from_secs(60)),
+            health: Health::new(Duration::from_secs(60), &BTreeMap::new()),
             fence: Arc::new(Fence::new(Duration::from_secs(45))),
             stop: CancellationToken::new(),
             reader,

@@ -56,7 +56,7 @@ fn inputs(file: &str) -> Inputs {
 async fn process(config: Config) -> ExitCode {
     let process = Process {
         metrics: Arc::new(Metrics::new(&config.pipeline)),
-        health: Arc::new(Health::new(STALL)),
+        health: Arc::new(Health::new(STALL, &config.groups())),
         stop: CancellationToken::new(),
         adopted: Vec::new(),
         stores: Stores::Null,

@@ -80,7 +80,7 @@ impl Run {
         );
         let process = Process {
             metrics: Arc::new(Metrics::new(&config.pipeline)),
-            health: Arc::new(Health::new(STALL + config.drain_timeout)),
+            health: Arc::new(Health::new(STALL + config.drain_timeout, &config.groups())),
             stop: CancellationToken::new(),
             adopted: self.adopt,
             stores: Stores::Configured,

@@ -20,15 +20,17 @@ pub struct Health {
 }
 
 impl Health {
-    /// A process whose pipelines count as stuck after this long without an event from their source,
-    /// which has one at least each second. It has to be well above the drain timeout, during which
-    /// a broker that is away may hold up the last commits.
+    /// A process that is to run these groups, each for its sinks: it is not ready before they are,
+    /// also while they have not begun. Its pipelines count as stuck after this long without an event
+    /// from their source, which has one at least each second. It has to be well above the drain
+    /// timeout, during which a broker that is away may hold up the last commits.
     #[must_use]
-    pub fn new(stall_after: Duration) -> Self {
+    pub fn new(stall_after: Duration, groups: &BTreeMap<String, Vec<String>>) -> Self {
+        let sinks = groups.values().flatten();
         Self {
             stall_after,
-            groups: Mutex::default(),
-            sinks: Mutex::default(),
+            groups: Mutex::new(groups.keys().map(|it| unknown(it)).collect()),
+            sinks: Mutex::new(sinks.map(|it| unknown(it)).collect()),
         }
     }
 
@@ -89,6 +91,11 @@ impl Health {
             waiting_for,
         }
     }
+}
+
+/// Something of which nothing is known yet.
+fn unknown<T: Default>(name: &str) -> (String, Arc<T>) {
+    (name.to_owned(), Arc::default())
 }
 
 /// One consumer group of this process.

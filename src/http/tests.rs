@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ impl Endpoint {
     async fn start(stall_after: Duration) -> Self {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let health = Arc::new(Health::new(stall_after));
+        let groups = BTreeMap::from([("shop".to_owned(), vec!["cache".to_owned()])]);
+        let health = Arc::new(Health::new(stall_after, &groups));
         let stop = CancellationToken::new();
         let metrics = Arc::new(Metrics::new("shop"));
         let stopped = stop.clone().cancelled_owned();
@@ -42,7 +44,7 @@ impl Endpoint {
 #[tokio::test]
 async fn readiness_says_what_is_missing_and_why() {
     let endpoint = Endpoint::start(Duration::from_secs(60)).await;
-    let (group, sink) = (endpoint.health.group("shop"), endpoint.health.sink("cache"));
+    // Before anything has begun.
     let (status, body) = endpoint.get("/readyz").await;
     let expected = concat!(
         r#"{"ready":false,"waiting_for":{"consumer group shop":"not in the group yet","#,
@@ -51,6 +53,7 @@ async fn readiness_says_what_is_missing_and_why() {
     );
     assert_eq!((status, body.as_str()), (503, expected));
 
+    let (group, sink) = (endpoint.health.group("shop"), endpoint.health.sink("cache"));
     group.refused(String::from("authentication failed"));
     let (_, body) = endpoint.get("/readyz").await;
     assert!(

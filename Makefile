@@ -26,6 +26,7 @@ connector: ## register connectors/ecommerce.json and wait until it runs
 
 demo: stack-up ## watch Postgres' changes arrive in the three stores, compared field by field; SEED=n, CHANGES=n
 	@cargo build --release --package distributary --package demo
+	@$(STACK) kafka topics --create --if-not-exists --topic ecommerce.dead-letter > /dev/null
 	@set -a && . .stack/env && set +a && $(RELEASE)/demo --seed $(or $(SEED),1) --changes $(or $(CHANGES),3000)
 
 chaos: ## deal faults to the program and a stack of its own, then compare everything; SEED=n, DURATION=3m, RATE=n changes a second

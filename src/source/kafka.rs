@@ -4,9 +4,8 @@
 //! callbacks (see [`super::rebalance`]), so polling goes on while a revoke drains.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
@@ -99,16 +98,16 @@ pub fn spawn(
 
 pub(super) struct Poller {
     pub(super) group: Group,
-    fence: Arc<Fence>,
+    pub(super) fence: Arc<Fence>,
     events: Sender<SourceEvent>,
-    commands: Receiver<SourceCommand>,
+    pub(super) commands: Receiver<SourceCommand>,
     pub(super) owned: HashMap<Partition, Owned, RandomState>,
     generation: Generation,
     /// Given by the group, not yet begun.
     assigning: Option<TopicPartitionList>,
     pub(super) held_up: HeldUp,
     /// To be given up when the pipeline has drained them.
-    revoking: Option<TopicPartitionList>,
+    pub(super) revoking: Option<TopicPartitionList>,
     pub(super) paused: BTreeSet<Partition>,
     /// Ends of partitions that librdkafka has reached, to be told after the next quiet poll.
     pub(super) ends: HashMap<Partition, End>,
@@ -117,7 +116,7 @@ pub(super) struct Poller {
     pub(super) unseen: Unseen,
     /// The paused partition whose high watermark was asked for last.
     pub(super) asked: Option<Partition>,
-    stop: Option<Vec<(Partition, NextOffset, CommitNote)>>,
+    pub(super) stop: Option<Vec<(Partition, NextOffset, CommitNote)>>,
 }
 
 impl Poller {
@@ -147,78 +146,6 @@ impl Poller {
             self.watch_for_loss();
             self.begin_assigned()?;
         }
-    }
-
-    fn take_commands(&mut self) -> Result<ControlFlow<()>, SourceError> {
-        loop {
-            match self.commands.try_recv() {
-                Ok(SourceCommand::Stop(offsets)) => {
-                    self.stop = Some(offsets);
-                    return Ok(ControlFlow::Break(()));
-                }
-                Ok(command) => self.obey(command)?,
-                Err(TryRecvError::Empty) => return Ok(ControlFlow::Continue(())),
-                // The pipeline is gone: nobody would acknowledge anything any more.
-                Err(TryRecvError::Disconnected) => return Ok(ControlFlow::Break(())),
-            }
-        }
-    }
-
-    fn obey(&mut self, command: SourceCommand) -> Result<(), SourceError> {
-        let consumer = Arc::clone(&self.group.consumer);
-        match command {
-            SourceCommand::Store(offsets) => {
-                // A watermark of an earlier assignment may lie below what the owner in between
-                // has committed.
-                let owned = |it: &Partition| self.owned.get(it);
-                let offsets: Vec<_> = offsets
-                    .into_iter()
-                    .filter(|(it, next, _)| owned(it).is_some_and(|it| *next >= it.start))
-                    .collect();
-                reach("before-store");
-                let stored = self
-                    .group
-                    .offsets(&offsets)
-                    .and_then(|it| consumer.store_offsets(&it));
-                reach("after-store");
-                for (partition, next, note) in offsets {
-                    if let Some(owned) = self.owned.get_mut(&partition) {
-                        owned.stored = Some((next, note));
-                    }
-                }
-                if let Err(error) = stored {
-                    // A revoke that librdkafka already knows of: the partition is on its way out.
-                    tracing::debug!(%error, "watermarks were not stored");
-                }
-            }
-            SourceCommand::Pause(mut partitions) => {
-                partitions.retain(|it| self.owned.contains_key(it));
-                self.paused.extend(&partitions);
-                self.ends.retain(|it, _| !partitions.contains(it));
-                consumer
-                    .pause(&self.group.list(&partitions))
-                    .map_err(SourceError::Consumer)?;
-            }
-            SourceCommand::Resume(partitions) => {
-                self.paused.retain(|it| !partitions.contains(it));
-                self.ends.retain(|it, _| !partitions.contains(it));
-                consumer
-                    .resume(&self.group.list(&partitions))
-                    .map_err(SourceError::Consumer)?;
-            }
-            SourceCommand::Release(offsets) => {
-                if let Some(list) = self.revoking.take() {
-                    self.ends.clear();
-                    // The pipeline has dropped them: nothing of them may be sent any more.
-                    let given_up = self.group.partitions(&list);
-                    given_up.iter().for_each(|&it| self.fence.close(it));
-                    self.group.commit_now(&offsets);
-                    unassign(&consumer, &list).map_err(SourceError::Consumer)?;
-                }
-            }
-            SourceCommand::Stop(_) => unreachable!("taken before"),
-        }
-        Ok(())
     }
 
     /// Takes what has come, and tells whether nothing had.

@@ -14,6 +14,7 @@ pub mod renewed;
 pub mod reread;
 pub mod start;
 
+mod commands;
 mod context;
 mod held_up;
 mod kafka;

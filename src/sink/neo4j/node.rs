@@ -67,14 +67,11 @@ impl NodeTarget {
                    WHEN version IS NULL AND keys(n) = [] THEN {lost} \
                    WHEN version > r[1] THEN {stale} \
                    ELSE {taken} END AS fate \
-                 {write}\
-                 WITH r, fate WHERE fate <> {fresh} \
-                 RETURN fate, collect(r[0]) AS items",
+                 {write}",
                 lost = Fate::LOST,
                 stale = Fate::STALE,
                 taken = pieces.fate,
                 write = pieces.write(),
-                fresh = Fate::FRESH,
             )
         };
         let rest = 2 + pattern.key.len();

@@ -43,19 +43,21 @@ impl Pieces {
         }
     }
 
-    /// Writes the rows whose `fate` it is.
+    /// Writes the rows whose `fate` it is, and answers the places of the others, and of those that
+    /// are incomplete, by their fate.
     pub(super) fn write(&self) -> String {
         let (fresh, incomplete) = (Fate::FRESH, Fate::INCOMPLETE);
         let wherever = |fate: &str, set: &str| {
             format!("FOREACH (_ IN CASE WHEN fate {fate} THEN [1] ELSE [] END | {set}) ")
         };
-        match &self.clear {
+        let written = match &self.clear {
             None => wherever(&format!("= {fresh}"), &self.set),
             Some(clear) => {
                 wherever(&format!("= {incomplete}"), clear)
                     + &wherever(&format!("IN [{fresh}, {incomplete}]"), &self.set)
             }
-        }
+        };
+        format!("{written}WITH r, fate WHERE fate <> {fresh} RETURN fate, collect(r[0]) AS items")
     }
 }
 

@@ -244,13 +244,10 @@ fn guard(found: &str, (start, end): (&KeyPattern, &KeyPattern), pieces: &Pieces)
            WHEN version > r[2] THEN {stale} \
            WHEN {starts} = r[3] AND {ends} = r[4] THEN {taken} \
            ELSE {leaving} END AS fate \
-         {write}\
-         WITH r, fate WHERE fate <> {fresh} \
-         RETURN fate, collect(r[0]) AS items",
+         {write}",
         lost = Fate::LOST,
         stale = Fate::STALE,
         absent = Fate::ABSENT,
-        fresh = Fate::FRESH,
         leaving = Fate::LEAVING,
         starts = start.values("a"),
         ends = end.values("b"),

@@ -1,6 +1,7 @@
 //! The Neo4j sink on the real server.
 
 mod epoch;
+mod fence;
 mod memory;
 mod older;
 mod partial;

@@ -22,7 +22,7 @@ async fn waiting(world: &World, statement: &str) -> usize {
         .len()
 }
 
-async fn until_one_waits(world: &World, statement: &str) {
+pub(super) async fn until_one_waits(world: &World, statement: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while waiting(world, statement).await == 0 {
         assert!(
@@ -63,7 +63,7 @@ async fn write_while_waiting_in(
 }
 
 /// A rival's doing: the batch is to be tried again.
-fn assert_contention(answer: &Result<Vec<Outcome>, SinkError>) {
+pub(super) fn assert_contention(answer: &Result<Vec<Outcome>, SinkError>) {
     let Err(SinkError::Outage(outage)) = answer else {
         panic!("{answer:?}");
     };
@@ -362,59 +362,5 @@ async fn batches_of_nodes_that_overlap_are_written_whole_and_do_not_contend() {
     }
     let left = world.snapshot().await.nodes;
     assert_eq!(left.len(), all.len());
-    world.clean_up().await;
-}
-
-#[tokio::test]
-async fn a_batch_whose_owner_was_replaced_while_it_waited_for_its_turn_is_not_sent() {
-    let world = World::new().await;
-    let sink = world.sink(&settings());
-    world.write(&sink, &[user(1, "1", "null")]).await;
-    let mut rival = world.graph.start_txn().await.unwrap();
-    let lock = "MATCH (n:P_User {id: 1}) SET n._lock = null".replace("P_", &world.prefix);
-    rival.run(query(&lock)).await.unwrap();
-    let one = world.project(&[user(2, "1", "null")]);
-    let two = world.project(&[user(2, "2", "null")]);
-    let owns = AtomicBool::new(true);
-    let replaced = async {
-        until_one_waits(&world, &world.prefix).await;
-        owns.store(false, Ordering::Relaxed);
-        rival.commit().await.unwrap();
-    };
-    let second = sink.write_if(&two, || owns.load(Ordering::Relaxed));
-    let (first, second, ()) = tokio::join!(sink.write(&one), second, replaced);
-    first.unwrap();
-    assert_eq!(second, Ok(None));
-    assert_eq!(drawn(&world.snapshot().await), ["User 1"]);
-    world.clean_up().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_fence_is_asked_when_a_transaction_that_waited_for_long_has_been_opened_anew() {
-    let world = World::new().await;
-    let sink = world.sink(&settings());
-    world.write(&sink, &[user(1, "1", "null")]).await;
-    let mut rival = world.graph.start_txn().await.unwrap();
-    let lock = "MATCH (n:P_User {id: 1}) SET n._lock = null".replace("P_", &world.prefix);
-    rival.run(query(&lock)).await.unwrap();
-    let one = world.project(&[user(2, "1", "null")]);
-    let two = world.project(&[user(2, "2", "null")]);
-    let released = async {
-        until_one_waits(&world, &world.prefix).await;
-        tokio::time::sleep(Duration::from_millis(5100)).await;
-        rival.commit().await.unwrap();
-    };
-    // A tombstone that is there when the transaction is opened makes the row stale; one that comes
-    // later is found in its end, and has it tried again.
-    let bury = "CREATE (:_DistributaryTombstone {_key: 'P_user-node[2]', _v: 3, _at: timestamp()})";
-    let admits = || {
-        let now = tokio::runtime::Handle::current();
-        tokio::task::block_in_place(|| now.block_on(world.run(bury)));
-        true
-    };
-    let second = sink.write_if(&two, admits);
-    let (first, second, ()) = tokio::join!(sink.write(&one), second, released);
-    first.unwrap();
-    assert_contention(&second.map(Option::unwrap_or_default));
     world.clean_up().await;
 }

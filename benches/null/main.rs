@@ -17,7 +17,7 @@ mod way;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use support::cpu;
+use support::cpu::{self, Threads};
 
 /// Passes of each kind; the best one is told.
 const PASSES: u32 = 3;
@@ -37,7 +37,7 @@ async fn main() {
 }
 
 async fn pass_all(name: &str, source: impl AsyncFn() -> way::Source) {
-    let counted = allocations::count(async { way::pass(source().await).await }).await;
+    let counted = allocations::count(async { drop(way::pass(source().await).await) }).await;
     println!(
         "{name}: {:.1} allocations of {:.0} bytes for each event",
         counted.number / way::EVENTS as f64,
@@ -45,28 +45,24 @@ async fn pass_all(name: &str, source: impl AsyncFn() -> way::Source) {
     );
     for _ in 0..PASSES {
         let source = source().await;
-        let (before, begun) = (threads(), Instant::now());
-        way::pass(source).await;
-        report(&before, begun.elapsed());
+        let (before, begun) = (cpu::of_threads(), Instant::now());
+        let after = way::pass(source).await;
+        report(&before, after, begun.elapsed());
     }
 }
 
-/// The processor time of all threads of a name.
-fn threads() -> BTreeMap<String, Duration> {
-    let mut times = BTreeMap::new();
-    for (name, time) in cpu::of_threads() {
-        *times.entry(name).or_default() += time;
+/// Tells what each kind of thread took. A thread of the last pass may have ended meanwhile.
+fn report(before: &Threads, after: Threads, wall: Duration) {
+    let mut times: BTreeMap<String, Duration> = BTreeMap::new();
+    for (number, (name, time)) in after {
+        let before = before.get(&number).map_or(Duration::ZERO, |it| it.1);
+        *times.entry(name).or_default() += time.saturating_sub(before);
     }
-    times
-}
-
-fn report(before: &BTreeMap<String, Duration>, wall: Duration) {
-    let zero = Duration::ZERO;
     let per_event = |time: Duration| time.as_secs_f64() * 1e9 / way::EVENTS as f64;
     let mut total = 0.0;
     let mut parts = String::new();
-    for (name, after) in threads() {
-        let nanos = per_event(after.saturating_sub(*before.get(&name).unwrap_or(&zero)));
+    for (name, time) in times {
+        let nanos = per_event(time);
         total += nanos;
         if nanos >= 1.0 {
             parts += &format!(" {name} {nanos:.0}");

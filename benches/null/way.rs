@@ -20,7 +20,7 @@ use distributary::source::{self, Fence, Partition, SourceHandle};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::event;
+use crate::support::{cpu, event};
 use crate::{feed, topic};
 
 /// Events of one pass.
@@ -70,8 +70,9 @@ impl Source {
     }
 }
 
-/// Reads all events and waits until the store has every one of them.
-pub(crate) async fn pass(source: Source) {
+/// Reads all events and waits until the store has every one of them. Answers the threads' processor
+/// times at that moment: some of them end then.
+pub(crate) async fn pass(source: Source) -> cpu::Threads {
     let config = &source.config;
     let (report_to, reports) = mpsc::unbounded_channel();
     let projectors = Arc::new(Projectors::new(1, [projector(config)]));
@@ -79,6 +80,7 @@ pub(crate) async fn pass(source: Source) {
     let shared = Shared::new(config, report_to);
     let task = SinkTask::new(shared.sink(config, projectors, inbox)).spawn();
     let group = &config.source.group;
+    let all = shared.stop.clone();
     let pipeline = Wiring {
         tables: config.tables.clone().into(),
         sinks: vec![inlet],
@@ -96,9 +98,14 @@ pub(crate) async fn pass(source: Source) {
         first_commit: None,
         stop: shared.stop,
     };
+    let threads = tokio::spawn(async move {
+        all.cancelled().await;
+        cpu::of_threads()
+    });
     let pipeline = tokio::spawn(Pipeline::new(pipeline).run());
     pipeline.await.expect("no panic").expect("nothing fails");
     task.await.expect("no panic");
+    threads.await.expect("no panic")
 }
 
 /// What pipeline and sink task share.

@@ -1,5 +1,7 @@
 //! Time on a processor, so that what else the machine does is not in the figures.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
@@ -42,15 +44,19 @@ pub(crate) fn of_this_thread() -> Duration {
     on_cpu("/proc/thread-self/schedstat").expect("Linux says how long a thread ran")
 }
 
-/// The processor time of each thread of this process, with its name.
-pub(crate) fn of_threads() -> Vec<(String, Duration)> {
+/// The threads of this process by number: their names and processor times.
+pub(crate) type Threads = HashMap<OsString, (String, Duration)>;
+
+/// The threads that run now.
+pub(crate) fn of_threads() -> Threads {
     let threads = fs::read_dir("/proc/self/task").expect("Linux lists the threads");
     let one = |task: std::io::Result<fs::DirEntry>| {
         // A thread may end while it is asked.
-        let path = task.ok()?.path();
+        let task = task.ok()?;
+        let path = task.path();
         let name = fs::read_to_string(path.join("comm")).ok()?;
         let time = on_cpu(&path.join("schedstat").to_string_lossy())?;
-        Some((name.trim().to_owned(), time))
+        Some((task.file_name(), (name.trim().to_owned(), time)))
     };
     threads.filter_map(one).collect()
 }

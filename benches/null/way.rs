@@ -245,8 +245,8 @@ struct UntilAll {
 }
 
 impl delivery::Observer for UntilAll {
-    fn applied(&mut self, table: TableId, committed_at_ms: i64) {
-        self.observer.applied(table, committed_at_ms);
+    fn applied(&mut self, table: TableId, committed_at_ms: i64, since_ms: i64) {
+        self.observer.applied(table, committed_at_ms, since_ms);
         self.to_come -= 1;
         if self.to_come == 0 {
             self.stop.cancel();

@@ -42,8 +42,8 @@ impl Ended {
 
 /// Watches one sink task. Every method is called on the task, often: it must be quick.
 pub trait Observer: Send {
-    /// A record of `table`, committed in Postgres at this time (ms), is in the store.
-    fn applied(&mut self, _table: TableId, _committed_at_ms: i64) {}
+    /// A record of `table`, committed in Postgres at this time (ms), is in the store since then (ms).
+    fn applied(&mut self, _table: TableId, _committed_at_ms: i64, _since_ms: i64) {}
     /// So many mutations of a projection ended so.
     fn ended(&mut self, _projection: ProjectionId, _ended: Ended, _count: u64) {}
     /// A write was answered, well or not, and took so long; not told of what the fence kept back.

@@ -10,7 +10,6 @@ use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec};
 
 use super::{CAUGHT_UP, Metrics, SOURCE, age_seconds};
 use crate::change::{ProjectionId, TableId};
-use crate::clock::now_ms;
 use crate::config::Config;
 use crate::delivery::Observer;
 use crate::delivery::observer::Ended;
@@ -100,12 +99,12 @@ impl Metrics {
 }
 
 impl Observer for SinkObserver {
-    fn applied(&mut self, table: TableId, committed_at_ms: i64) {
-        let now = now_ms();
+    fn applied(&mut self, table: TableId, committed_at_ms: i64, since_ms: i64) {
         if let Some(table) = self.tables.get(&table) {
-            table.latency.observe(age_seconds(now, committed_at_ms));
+            let seconds = age_seconds(since_ms, committed_at_ms);
+            table.latency.observe(seconds);
         }
-        let seconds = age_seconds(now, 0);
+        let seconds = age_seconds(since_ms, 0);
         self.last_sync.set(seconds);
         self.last_sync_seconds.set(seconds);
     }

@@ -56,7 +56,7 @@ fn partition(number: i32) -> Partition {
 fn busy() -> Metrics {
     let (metrics, config) = (Metrics::new("shop"), config());
     let mut sink = metrics.sink(&config, "cache", Arc::default());
-    sink.applied(TableId(0), now_ms() - 2_000);
+    sink.applied(TableId(0), now_ms() - 2_000, now_ms());
     sink.ended(ProjectionId(0), Ended::Written, 3);
     sink.ended(ProjectionId(0), Ended::Incomplete, 6);
     sink.ended(ProjectionId(0), Ended::Stale, 1);

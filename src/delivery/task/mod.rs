@@ -90,6 +90,8 @@ type Projections = SmallVec<[ProjectionId; 4]>;
 struct Write {
     begun: Instant,
     took: Duration,
+    /// When it ended, in milliseconds since the Unix epoch.
+    answered_ms: i64,
     /// Whether it wrote what was written before; see D7.
     second: bool,
     /// See [`Attempt::too_much`](super::attempt::Attempt::too_much).

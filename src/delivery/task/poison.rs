@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{Ending, SinkTask};
 use crate::change::{ProjectionId, Version};
+use crate::clock::now_ms;
 use crate::delivery::buffer::Waiting;
 use crate::delivery::dead_letter::{DeadLetter, Stage, Target};
 use crate::delivery::isolate::{Interrupted, Isolation, Suspect, Verdict};
@@ -95,7 +96,7 @@ where
                     self.bury(receipt, (Stage::Write, projection), rejection);
                 }
                 Verdict::Applied => {
-                    self.applied(receipt);
+                    self.applied(receipt, now_ms());
                     self.done(receipt);
                 }
                 // Its receipt is worth nothing any more; the drop that follows forgets it.
@@ -138,7 +139,7 @@ where
     pub(super) fn buried(&mut self, buried: Result<ReceiptId, Fatal>) {
         match buried {
             Ok(receipt) => {
-                self.applied(receipt);
+                self.applied(receipt, now_ms());
                 self.done(receipt);
             }
             Err(fatal) => self.report.fatal = Some(fatal),

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{Ending, SinkTask, TICK};
 use crate::change::{ProjectionId, Version};
+use crate::clock::now_ms;
 use crate::delivery::attempt::admits;
 use crate::delivery::observer::Ended;
 use crate::delivery::receipts::ReceiptId;
@@ -145,7 +146,7 @@ where
         let Some(truncation) = self.truncations.remove(&partition) else {
             return;
         };
-        self.applied(truncation.receipt);
+        self.applied(truncation.receipt, now_ms());
         self.done(truncation.receipt);
         for behind in truncation.behind {
             match behind {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Ending, Projections, SinkTask, TICK, Write};
 use crate::change::ProjectionId;
+use crate::clock::now_ms;
 use crate::delivery::attempt::{Attempt, Attempted, Owners, admits, attempt};
 use crate::delivery::buffer::Waiting;
 use crate::delivery::observer::Ended;
@@ -80,6 +81,7 @@ where
             let write = Write {
                 begun,
                 took: begun.elapsed(),
+                answered_ms: now_ms(),
                 second,
                 too_much,
             };
@@ -278,7 +280,7 @@ where
                 self.keep(&waiting);
             }
             for &receipt in &waiting.receipts {
-                self.applied(receipt);
+                self.applied(receipt, write.answered_ms);
             }
             if let Some(delay) = again_after {
                 // A drain does not wait for the delay.
@@ -316,9 +318,10 @@ where
         }
     }
 
-    pub(super) fn applied(&mut self, receipt: ReceiptId) {
+    pub(super) fn applied(&mut self, receipt: ReceiptId, since_ms: i64) {
         if let Some((table, committed_at_ms)) = self.book.applied(receipt) {
-            self.wiring.observer.applied(table, committed_at_ms);
+            let observer = &mut self.wiring.observer;
+            observer.applied(table, committed_at_ms, since_ms);
             self.report.applied.extend(self.book.notice(receipt));
         }
     }

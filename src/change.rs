@@ -1,10 +1,11 @@
 //! What every layer below decoding speaks: [`Change`], [`Row`], [`Version`].
 //!
 //! Nothing here knows Kafka, Debezium or a store. The surprising fact: a column value is the JSON
-//! *text* it had on the wire (in canonical form), never a parsed number, so no digit is lost.
+//! *text* it had on the wire (in canonical form), never a parsed number, so no digit is lost. It
+//! mostly is a slice of the record: a change is projected where it is decoded, and gone after that.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Index of a table in the configuration's order.
@@ -60,23 +61,23 @@ pub enum Op {
     Leave,
 }
 
-/// One committed change of one row.
+/// One committed change of one row, which borrows from its record.
 #[derive(Debug)]
-pub struct Change {
+pub struct Change<'a> {
     /// Which configured table.
     pub table: TableId,
     /// What happened.
     pub op: Op,
     /// The row's key: exactly the table's key columns, in the configured order, never unavailable.
-    pub key: Row,
+    pub key: Row<'a>,
     /// The old row; present only where the table is declared `replica_identity: full` and the
     /// record carries one, because under any other identity its columns are made up.
-    pub before: Option<Row>,
+    pub before: Option<Row<'a>>,
     /// The new row; `None` exactly when `op` is [`Op::Delete`] or [`Op::Leave`].
-    pub after: Option<Row>,
+    pub after: Option<Row<'a>>,
     /// The key this row had before, when this is the `c` of a primary-key change. For people: what
     /// stands under it in a store proves nothing, see `projector::document`.
-    pub moved_from: Option<Row>,
+    pub moved_from: Option<Row<'a>>,
     /// The order of this change among those of its key.
     pub version: Version,
     /// When the transaction committed (`source.ts_ms`), in milliseconds since the Unix epoch; the
@@ -84,7 +85,7 @@ pub struct Change {
     pub committed_at_ms: i64,
 }
 
-impl Change {
+impl Change<'_> {
     /// Whether this is an update without the old row that each one of a table with `full_identity`
     /// should have: what was made of old values, such as cache keys, is not known.
     #[must_use]
@@ -165,76 +166,73 @@ pub(crate) fn label(name: &str) -> String {
     format!("{}:", serde_json::Value::from(name))
 }
 
-/// Where a column's JSON text lies in its row's buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cell {
-    start: u32,
-    end: u32,
+/// What a row has of one column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell<'a> {
+    /// JSON text: the record's own, or another where the record has none of canonical form.
+    Json(Cow<'a, str>),
+    /// See [`Value::Unavailable`].
+    Unavailable,
 }
 
-impl Cell {
-    /// The value is unavailable.
-    pub const UNAVAILABLE: Self = Self {
-        start: u32::MAX,
-        end: 0,
-    };
+impl<'a> Cell<'a> {
+    /// The cell of this JSON text.
+    pub(crate) fn of(json: &'a str) -> Self {
+        Self::Json(Cow::Borrowed(json))
+    }
 
-    /// The value is `text[start..end]`.
-    #[must_use]
-    pub fn new(start: usize, end: usize) -> Self {
-        let narrow = |n| u32::try_from(n).expect("Kafka bounds a record below 4 GiB");
-        Self {
-            start: narrow(start),
-            end: narrow(end),
+    /// What readers get of it.
+    pub(crate) fn value(&self) -> Value<'_> {
+        match self {
+            Self::Json(text) => Value::Json(text),
+            Self::Unavailable => Value::Unavailable,
         }
     }
-
-    /// Where the value lies; empty and meaningless for [`Self::UNAVAILABLE`].
-    #[must_use]
-    pub fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
 }
 
-/// A row image: column names and, for each, its JSON text as a slice of one shared buffer.
+/// A row image: column names and, for each, its JSON text.
 #[derive(Clone, Debug)]
-pub struct Row {
-    text: Arc<String>,
+pub struct Row<'a> {
     shape: Arc<Shape>,
-    cells: Box<[Cell]>,
+    cells: Vec<Cell<'a>>,
 }
 
-impl Row {
-    /// A row whose column `i` of `shape` is the slice `cells[i]` of `text`.
+impl<'a> Row<'a> {
+    /// A row with a cell for each column of the shape.
     ///
     /// # Panics
-    /// When shape and cells differ in length or a cell lies outside the text: a decoder's bug.
-    #[must_use]
-    pub fn new(text: Arc<String>, shape: Arc<Shape>, cells: Box<[Cell]>) -> Self {
+    /// When shape and cells differ in length: a decoder's bug.
+    pub(crate) fn new(shape: Arc<Shape>, cells: Vec<Cell<'a>>) -> Self {
         assert_eq!(shape.len(), cells.len(), "one cell for each column");
-        Self { text, shape, cells }
+        Self { shape, cells }
     }
+}
 
-    /// A row of literal names and JSON texts; for tests and for rows that are made, not decoded.
+impl Row<'static> {
+    /// A row of these names and JSON texts, `None` for an unavailable value; for tests and for rows
+    /// that are made, not decoded.
     #[must_use]
-    pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
-        let mut text = String::new();
-        let cells = pairs
-            .iter()
-            .map(|(_, json)| {
-                let start = text.len();
-                text.push_str(json);
-                Cell::new(start, text.len())
-            })
-            .collect();
-        let shape = Shape::new(pairs.iter().map(|(name, _)| *name));
+    pub fn of(columns: &[(&str, Option<&str>)]) -> Self {
+        let cell = |json: &Option<&str>| match json {
+            Some(json) => Cell::Json(Cow::Owned(String::from(*json))),
+            None => Cell::Unavailable,
+        };
+        let names = columns.iter().map(|(name, _)| *name);
         Self {
-            text: Arc::new(text),
-            shape: Arc::new(shape),
-            cells,
+            shape: Arc::new(Shape::new(names)),
+            cells: columns.iter().map(|(_, json)| cell(json)).collect(),
         }
     }
 
+    /// The same where every value is available.
+    #[must_use]
+    pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        let available = pairs.iter().map(|&(name, json)| (name, Some(json)));
+        Self::of(&available.collect::<Vec<_>>())
+    }
+}
+
+impl Row<'_> {
     /// The names, to be compared with [`Arc::ptr_eq`] when a resolution is cached.
     #[must_use]
     pub fn shape(&self) -> &Arc<Shape> {
@@ -253,12 +251,7 @@ impl Row {
     /// When the index is not below the shape's length.
     #[must_use]
     pub fn at(&self, index: usize) -> Value<'_> {
-        let cell = self.cells[index];
-        if cell == Cell::UNAVAILABLE {
-            return Value::Unavailable;
-        }
-        let text = self.text.get(cell.range());
-        Value::Json(text.expect("cells lie on the boundaries of JSON values"))
+        self.cells[index].value()
     }
 
     /// Names and values in order.
@@ -272,6 +265,6 @@ impl Row {
     /// Whether any column is unavailable.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.cells.contains(&Cell::UNAVAILABLE)
+        self.cells.contains(&Cell::Unavailable)
     }
 }

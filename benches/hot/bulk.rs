@@ -15,6 +15,7 @@ use distributary::sink::elasticsearch::{DocumentProjection, Elasticsearch};
 
 use crate::project;
 use crate::support::cpu::OnCpu;
+use crate::support::event;
 
 const DOCUMENTS: u32 = 5_000;
 
@@ -61,7 +62,8 @@ fn document(id: u32) -> Document {
     let id = u64::from(id);
     let projector = DocumentProjector::new(ProjectionId(0), "products", &project::document());
     let mut out = Vec::new();
-    let change = project::change(id);
+    let (key, value) = (event::key(id), event::plain(id));
+    let change = project::change(&key, &value);
     projector
         .expect("it compiles")
         .project(&change, &mut out)

@@ -14,6 +14,8 @@ use distributary::projector::graph::GraphProjector;
 use crate::support::cpu::OnCpu;
 use crate::support::event;
 
+const ID: u64 = 1_234_567;
+
 const COLUMNS: [&str; 12] = [
     "id",
     "category_id",
@@ -36,7 +38,8 @@ pub(crate) fn all(criterion: &mut Criterion<OnCpu>) {
     let keys = CacheProjector::new(id, &cache(), table).expect("it compiles");
     let nodes = GraphProjector::node(id, table, &node()).expect("it compiles");
     let mut group = criterion.benchmark_group("project");
-    let change = change(1_234_567);
+    let (key, value) = (event::key(ID), event::plain(ID));
+    let change = change(&key, &value);
     group.bench_function("document of 12 fields", |bencher| {
         bencher.iter(|| project(&documents, &change));
     });
@@ -49,17 +52,17 @@ pub(crate) fn all(criterion: &mut Criterion<OnCpu>) {
     group.finish();
 }
 
-fn project<P: Projector>(projector: &P, change: &Change) {
+fn project<P: Projector>(projector: &P, change: &Change<'_>) {
     let mut out = Vec::with_capacity(2);
     projector.project(change, &mut out).expect("a good row");
     black_box(out);
 }
 
-/// An update of a product.
-pub(crate) fn change(id: u64) -> Change {
+/// The change of an event.
+pub(crate) fn change<'a>(key: &'a str, value: &'a str) -> Change<'a> {
     let record = Input {
-        key: Some(event::key(id).into()),
-        value: Some(event::plain(id).into()),
+        key: Some(key.as_bytes()),
+        value: Some(value.as_bytes()),
         offset: 1,
         ..Input::default()
     };

@@ -2,7 +2,7 @@
 
 use distributary::change::TableId;
 use distributary::source::{
-    Assigned, NextOffset, Partition, Record, SourceCommand, SourceEvent, SourceHandle,
+    Assigned, NextOffset, Partition, Record, Records, SourceCommand, SourceEvent, SourceHandle,
 };
 use tokio::sync::mpsc::{self, Sender};
 
@@ -47,19 +47,20 @@ fn feed(events: &Sender<SourceEvent>) {
     let tell = |event| events.blocking_send(event).expect("the pipeline listens");
     tell(SourceEvent::Assigned(vec![assigned]));
     for first in (0..EVENTS).step_by(RECORDS as usize) {
-        let records = (first..first + RECORDS).map(record).collect();
+        let mut records = Records::default();
+        (first..first + RECORDS).for_each(|id| push(&mut records, id));
         tell(SourceEvent::Records(records));
     }
 }
 
-fn record(id: u64) -> Record {
-    Record {
+fn push(records: &mut Records, id: u64) {
+    records.push(&Record {
         partition: PARTITION,
         generation: GENERATION,
         offset: id.cast_signed(),
         timestamp_ms: 1,
-        key: Some(event::key(id).into()),
-        value: Some(event::plain(id).into()),
+        key: Some(event::key(id).as_bytes()),
+        value: Some(event::plain(id).as_bytes()),
         old_key: None,
-    }
+    });
 }

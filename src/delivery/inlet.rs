@@ -20,7 +20,7 @@ pub trait Inlet: Send {
 
     /// Projects a change, and keeps it until [`Self::hand_over`]. A change that means nothing to
     /// the sink is not kept: its ack comes back. See [`Delivery::known_since`].
-    fn take(&mut self, change: &Change, ack: Ack, known_since: Instant) -> Option<Ack>;
+    fn take(&mut self, change: &Change<'_>, ack: Ack, known_since: Instant) -> Option<Ack>;
 
     /// Hands the changes that were taken to the task; answers how many.
     fn hand_over(&mut self) -> usize;
@@ -62,7 +62,7 @@ impl<P: Projector> Inlet for Projecting<P> {
         self.projectors.of(table).len()
     }
 
-    fn take(&mut self, change: &Change, ack: Ack, known_since: Instant) -> Option<Ack> {
+    fn take(&mut self, change: &Change<'_>, ack: Ack, known_since: Instant) -> Option<Ack> {
         let Projected {
             deliveries,
             mutations,
@@ -121,7 +121,7 @@ mod tests {
         (TABLE, id, projector(id, invalidate))
     }
 
-    fn change() -> Change {
+    fn change() -> Change<'static> {
         Change {
             table: TABLE,
             op: Op::Create,

@@ -130,7 +130,7 @@ where
         let decoded = Decoder::new(&self.tables).decode(
             suspect.partition.table,
             &mut KeyMoves::default(),
-            original.into_input(suspect.offset),
+            original.input(suspect.offset),
         );
         let mut mutations = Vec::new();
         if let Ok(Decoded::Change(change)) = decoded {
@@ -208,7 +208,7 @@ mod tests {
     impl Projector for ToOne {
         type Mutation = One;
 
-        fn project(&self, change: &Change, out: &mut Vec<One>) -> Result<(), ProjectError> {
+        fn project(&self, change: &Change<'_>, out: &mut Vec<One>) -> Result<(), ProjectError> {
             out.push(One(change.version));
             Ok(())
         }

@@ -30,7 +30,7 @@ impl<P: Projector> Projectors<P> {
     /// taken back; answers the last one that did, and why.
     pub fn project(
         &self,
-        change: &Change,
+        change: &Change<'_>,
         out: &mut Vec<P::Mutation>,
     ) -> Option<(ProjectionId, ProjectError)> {
         let mut failed = None;

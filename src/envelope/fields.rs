@@ -1,4 +1,4 @@
-//! The columns of an object as positions in the record's text.
+//! The columns of an object as slices of the record's text.
 //!
 //! Nothing is copied. The surprising fact: a column is found by comparing names in the order of
 //! the last row, which almost always matches, so no map is ever built.
@@ -7,18 +7,18 @@ use super::shapes::Known;
 use crate::change::Cell;
 use crate::json::{Malformed, Scanner};
 
-/// The columns of one object: where each value lies in the text.
-pub(super) struct Columns {
-    /// One per column, in the object's order.
-    pub(super) cells: Vec<Cell>,
+/// The columns of one object.
+pub(super) struct Columns<'a> {
+    /// One per column, in the object's order; each is its text.
+    pub(super) cells: Vec<Cell<'a>>,
     /// The column names where they differ from those expected.
     pub(super) names: Option<Vec<String>>,
 }
 
-impl Columns {
+impl<'a> Columns<'a> {
     /// Reads an object, which is expected to have these columns; none for `null`.
     pub(super) fn read(
-        scanner: &mut Scanner<'_>,
+        scanner: &mut Scanner<'a>,
         known: &Known,
     ) -> Result<Option<Self>, Malformed> {
         if scanner.null() {
@@ -35,8 +35,7 @@ impl Columns {
             if !label.is_some_and(|label| scanner.label(label)) {
                 columns.push_name(scanner.name()?.into_owned(), known);
             }
-            let value = scanner.pass_value()?;
-            columns.cells.push(Cell::new(value.start, value.end));
+            columns.cells.push(Cell::of(scanner.value()?));
             more = scanner.another()?;
         }
         if columns.names.is_none() && columns.cells.len() < known.labels.len() {

@@ -48,45 +48,44 @@ impl KeyReader {
     }
 
     /// The row of the key columns.
-    pub(super) fn read(
+    pub(super) fn read<'k>(
         &mut self,
         table: &TableName,
-        key: &Arc<String>,
-    ) -> Result<Row, DecodeError> {
+        key: &'k str,
+    ) -> Result<Row<'k>, DecodeError> {
         let (columns, wrapped) = self.parse(table, key)?;
         self.wrapped = wrapped;
-        self.row(table, key, &columns)
+        self.row(table, columns)
     }
 
     /// The row of the key that a header of the last record names. Headers have a converter of their
     /// own, whose default writes no schema and not always JSON: a hint that may be unreadable.
-    pub(super) fn read_header(&mut self, table: &TableName, key: Vec<u8>) -> Option<Row> {
-        let key = Arc::new(text(Part::Key, key).ok()?);
-        let (columns, wrapped) = self.parse(table, &key).ok()?;
+    pub(super) fn read_header<'k>(&mut self, table: &TableName, key: &'k [u8]) -> Option<Row<'k>> {
+        let key = text(Part::Key, key).ok()?;
+        let (columns, wrapped) = self.parse(table, key).ok()?;
         self.wrapped |= wrapped;
-        self.row(table, &key, &columns).ok()
+        self.row(table, columns).ok()
     }
 
     /// The columns of the key and whether they have a schema, which is the current one then.
-    fn parse(&mut self, table: &TableName, key: &str) -> Result<(Columns, bool), DecodeError> {
+    fn parse<'k>(
+        &mut self,
+        table: &TableName,
+        key: &'k str,
+    ) -> Result<(Columns<'k>, bool), DecodeError> {
         if has_lone_surrogate(key) {
             return Err(DecodeError::LoneSurrogate(Part::Key));
         }
         let recognised = self.schemas.recognise(key);
         let columns = self.columns(table, (key, recognised.unwrap_or(key)))?;
-        let Some(wrapper) = wrapper(key, &columns) else {
+        let Some(wrapper) = wrapper(&columns) else {
             return Ok((columns, recognised.is_some()));
         };
         self.schemas.learn(key, wrapper, Part::Key)?;
         Ok((self.columns(table, (key, wrapper.1))?, true))
     }
 
-    fn row(
-        &mut self,
-        table: &TableName,
-        key: &Arc<String>,
-        columns: &Columns,
-    ) -> Result<Row, DecodeError> {
+    fn row<'k>(&mut self, table: &TableName, columns: Columns<'k>) -> Result<Row<'k>, DecodeError> {
         if let Some(names) = &columns.names {
             refuse_duplicates(names, Part::Key)?;
             self.positions = self.locate(table, names)?;
@@ -96,17 +95,20 @@ impl KeyReader {
             true => self.schemas.types(&self.known),
             false => None,
         };
+        let cells = match Arc::ptr_eq(&self.expected, &self.known) {
+            true => columns.cells,
+            false => {
+                let positions = self.positions.iter();
+                positions.map(|at| columns.cells[*at].clone()).collect()
+            }
+        };
         let mut image = Image {
-            cells: self.positions.iter().map(|at| columns.cells[*at]).collect(),
+            cells,
             known: Arc::clone(&self.known),
             types,
         };
-        let mut rewritten = String::new();
-        image.canonicalize(key, &mut rewritten, false)?;
-        let row = match rewritten.is_empty() {
-            true => image.row(key),
-            false => image.row(&Arc::new(format!("{key}{rewritten}"))),
-        };
+        image.canonicalize(false)?;
+        let row = image.row();
         let null = row.columns().find(|(_, value)| value.is_null());
         match null {
             None => Ok(row),
@@ -117,11 +119,11 @@ impl KeyReader {
         }
     }
 
-    fn columns(
+    fn columns<'k>(
         &self,
         table: &TableName,
-        (whole, part): (&str, &str),
-    ) -> Result<Columns, DecodeError> {
+        (whole, part): (&'k str, &str),
+    ) -> Result<Columns<'k>, DecodeError> {
         let wrong_form = || DecodeError::KeyForm {
             table: table.to_string(),
         };
@@ -169,11 +171,11 @@ impl KeyReader {
 }
 
 /// `schema` and `payload`, if the key is of the wrapped form.
-fn wrapper<'k>(key: &'k str, columns: &Columns) -> Option<(&'k str, &'k str)> {
+fn wrapper<'c>(columns: &'c Columns<'_>) -> Option<(&'c str, &'c str)> {
     let names = columns.names.as_ref().filter(|names| names.len() == 2)?;
     let field = |field: &str| {
         let at = names.iter().position(|name| name == field)?;
-        key.get(columns.cells[at].range())
+        columns.cells[at].value().json()
     };
     field("schema").zip(field("payload"))
 }

@@ -16,7 +16,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::ops::Range;
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
@@ -38,7 +37,7 @@ pub struct KeyMoves {
     images_are_real: bool,
     hasher: RandomState,
     /// The key of the `d` that was the record before this one.
-    deleted: Option<Arc<String>>,
+    deleted: Option<Box<str>>,
     /// The offset at which the transaction's first row took a key of another.
     moved_at: Option<i64>,
     /// The offset of the record before this one.
@@ -68,7 +67,7 @@ pub(super) struct Seen<'a> {
     pub(super) offset: i64,
     pub(super) op: Op,
     /// The record key's text.
-    pub(super) key: &'a Arc<String>,
+    pub(super) key: &'a str,
     /// `source.txId`; none on rows of an incremental snapshot.
     pub(super) tx_id: Option<u64>,
     /// Whether the row had another key before.
@@ -83,13 +82,13 @@ pub(super) struct Seen<'a> {
 impl KeyMoves {
     /// Begins the next record; the key's text if the one before it was a `d`, whose tombstone says
     /// nothing new.
-    pub(super) fn take_deleted(&mut self) -> Option<Arc<String>> {
+    pub(super) fn take_deleted(&mut self) -> Option<Box<str>> {
         self.deleted.take()
     }
 
     /// Takes note of a record; whether it is about a row that has lost its key to another.
     pub(super) fn row_has_left(&mut self, seen: &Seen<'_>) -> bool {
-        self.deleted = (seen.op == Op::Delete).then(|| Arc::clone(seen.key));
+        self.deleted = (seen.op == Op::Delete).then(|| seen.key.into());
         if seen.tx_id.is_some() && seen.tx_id != self.tx_id {
             self.tx_id = seen.tx_id;
             self.residents.clear();
@@ -102,7 +101,7 @@ impl KeyMoves {
         if self.residents.is_empty() && !comes {
             return false;
         }
-        let key = self.hasher.hash_one(&**seen.key);
+        let key = self.hasher.hash_one(seen.key);
         let resident = self.residents.get(&key).copied();
         let leaves = match (resident, self.fingerprint(seen.before)) {
             // Images of different columns (the table was altered meanwhile) cannot be compared.

@@ -14,8 +14,8 @@ use crate::json::{
 /// The fields of a value that tell what it is. Raw JSON texts, unread.
 #[derive(Default)]
 pub(super) struct Envelope<'a> {
-    pub(super) before: Option<Columns>,
-    pub(super) after: Option<Columns>,
+    pub(super) before: Option<Columns<'a>>,
+    pub(super) after: Option<Columns<'a>>,
     pub(super) op: Option<&'a str>,
     pub(super) source: Source<'a>,
     schema: Option<&'a str>,

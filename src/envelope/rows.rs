@@ -1,7 +1,6 @@
-//! From located columns to a [`Row`] in canonical form.
+//! From the columns of an object to a [`Row`] in canonical form.
 //!
-//! Values that are canonical already stay where they are, in the record's own buffer; those that
-//! have to be rewritten are appended to it.
+//! Values that are canonical already, nearly all of them, stay slices of the record.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,15 +10,16 @@ use super::placeholder::is_placeholder;
 use super::schema::Type;
 use super::shapes::Known;
 use super::values::{Mismatch, canonical, elements};
-use crate::change::{Cell, Row};
+use crate::change::{Cell, Row, Value};
 use crate::json::{
-    Malformed, Scanner, compact, has_lone_surrogate, is_too_deep, syntax_error, unescaped,
+    Malformed, Scanner, compact, has_lone_surrogate, is_too_deep, offset_in, syntax_error,
+    unescaped,
 };
 
-/// A row image that is located in a record's text but not yet built.
-pub(super) struct Image {
-    /// Where each column's value lies.
-    pub(super) cells: Vec<Cell>,
+/// A row image whose values are as the record has them.
+pub(super) struct Image<'a> {
+    /// One per column.
+    pub(super) cells: Vec<Cell<'a>>,
     /// The columns.
     pub(super) known: Arc<Known>,
     /// The columns' types, where the record says them and one needs a conversion.
@@ -39,61 +39,48 @@ impl From<Mismatch> for Problem {
     }
 }
 
-impl Image {
+impl<'a> Image<'a> {
     /// How many columns, and the text from the first one's value to the end of the last one's.
     pub(super) fn extent<'t>(&self, text: &'t str) -> Option<(usize, &'t str)> {
         let (first, last) = (self.cells.first()?, self.cells.last()?);
-        let text = text.get(first.range().start..last.range().end)?;
+        let (first, last) = (first.value().json()?, last.value().json()?);
+        let end = offset_in(text, last) + last.len();
+        let text = text.get(offset_in(text, first)..end)?;
         Some((self.cells.len(), text))
     }
 
-    /// The columns' names and values, as they are in the text.
-    pub(super) fn values<'t>(&self, text: &'t str) -> impl Iterator<Item = (&str, &'t str)> {
-        let value = |cell: &Cell| {
-            text.get(cell.range())
-                .expect("cells lie on value boundaries")
-        };
-        let values = self.cells.iter().map(value);
+    /// The columns' names and values.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        let values = self.cells.iter().map(Cell::value);
         self.known.shape.names().zip(values)
     }
 
-    /// Brings the values to their canonical form. Those that have to be rewritten are appended to
-    /// `rewritten`, which is to follow the text. `partial`: placeholders for unchanged TOASTed
+    /// Brings the values to their canonical form. `partial`: placeholders for unchanged TOASTed
     /// values can occur (D5).
     ///
     /// # Errors
-    /// The first value that cannot be brought to it; it is left as it is, and the others are not.
-    pub(super) fn canonicalize(
-        &mut self,
-        text: &str,
-        rewritten: &mut String,
-        partial: bool,
-    ) -> Result<(), DecodeError> {
+    /// The first value that cannot be brought to it; it is left as it is.
+    pub(super) fn canonicalize(&mut self, partial: bool) -> Result<(), DecodeError> {
         let mut wrong = Ok(());
         for index in 0..self.cells.len() {
-            let range = self.cells[index].range();
-            let json = text.get(range).expect("cells lie on value boundaries");
+            let Cell::Json(Cow::Borrowed(json)) = self.cells[index] else {
+                continue;
+            };
             if self.types.is_none() && !self.known.json[index] && is_canonical(json) {
                 continue;
             }
             match self.value(index, json, partial) {
                 Err(problem) => wrong = wrong.and(Err(self.error(index, problem))),
-                Ok(None) => self.cells[index] = Cell::UNAVAILABLE,
-                Ok(Some(Cow::Borrowed(same))) if std::ptr::eq(same, json) => {}
-                Ok(Some(value)) => {
-                    let start = text.len() + rewritten.len();
-                    rewritten.push_str(&value);
-                    self.cells[index] = Cell::new(start, start + value.len());
-                }
+                Ok(None) => self.cells[index] = Cell::Unavailable,
+                Ok(Some(value)) => self.cells[index] = Cell::Json(value),
             }
         }
         wrong
     }
 
-    /// The row, whose values lie in this text: the record's, and then what was rewritten.
-    pub(super) fn row(self, text: &Arc<String>) -> Row {
-        let shape = Arc::clone(&self.known.shape);
-        Row::new(Arc::clone(text), shape, self.cells.into_boxed_slice())
+    /// The row.
+    pub(super) fn row(self) -> Row<'a> {
+        Row::new(Arc::clone(&self.known.shape), self.cells)
     }
 
     /// The canonical text of a column's value; `None` for a placeholder.

@@ -59,7 +59,7 @@ impl Shapes {
     /// The shape of a row that was read expecting `expected`.
     pub(super) fn intern(
         &mut self,
-        columns: &Columns,
+        columns: &Columns<'_>,
         expected: &Arc<Known>,
     ) -> Result<Arc<Known>, DecodeError> {
         let Some(names) = &columns.names else {

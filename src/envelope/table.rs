@@ -12,7 +12,7 @@ use super::rows::Image;
 use super::schema::Schemas;
 use super::shapes::{Known, Shapes};
 use super::{Decoded, Ignored, Input, TableName, text};
-use crate::change::{Change, Op, TableId, Version};
+use crate::change::{Change, Op, TableId, Value, Version};
 use crate::config;
 use crate::json::{has_lone_surrogate, unescaped};
 
@@ -26,22 +26,20 @@ pub(super) struct Table {
     shapes: Shapes,
     schemas: Schemas,
     last_source: LastSource,
-    /// Values of the record at hand in another form than it has them. Kept for its room.
-    rewritten: String,
 }
 
-/// A row change whose images are located but not yet built.
-struct Located {
+/// A row change whose images are as the record has them.
+struct Located<'a> {
     op: Op,
-    before: Option<Image>,
-    after: Option<Image>,
+    before: Option<Image<'a>>,
+    after: Option<Image<'a>>,
     committed_at_ms: Option<i64>,
     tx_id: Option<u64>,
 }
 
 /// What a value says it is.
-enum Content {
-    Row(Located),
+enum Content<'a> {
+    Row(Located<'a>),
     Ignored(Ignored),
     Truncate,
 }
@@ -60,21 +58,20 @@ impl Table {
             shapes: Shapes::new(table.json.clone()),
             schemas: Schemas::default(),
             last_source: None,
-            rewritten: String::new(),
         }
     }
 
-    pub(super) fn decode(
+    pub(super) fn decode<'a>(
         &mut self,
         moves: &mut KeyMoves,
-        mut record: Input,
-    ) -> Result<Decoded, DecodeError> {
+        record: Input<'a>,
+    ) -> Result<Decoded<'a>, DecodeError> {
         let deleted = moves.take_deleted();
-        let Some(value) = record.value.take() else {
+        let Some(value) = record.value else {
             return self.tombstone(deleted.as_deref(), record);
         };
         let value = text(Part::Value, value)?;
-        match self.content(&value)? {
+        match self.content(value)? {
             Content::Row(located) => self.row(moves, record, (value, located)),
             Content::Ignored(reason) => Ok(Decoded::Ignored(reason)),
             Content::Truncate => Ok(Decoded::Truncate(self.id)),
@@ -82,19 +79,18 @@ impl Table {
     }
 
     /// A tombstone deletes by itself when compaction has removed the `d` before it (D4).
-    fn tombstone(
+    fn tombstone<'a>(
         &mut self,
-        deleted: Option<&String>,
-        mut record: Input,
-    ) -> Result<Decoded, DecodeError> {
-        let Some(key) = record.key.take() else {
+        deleted: Option<&str>,
+        record: Input<'a>,
+    ) -> Result<Decoded<'a>, DecodeError> {
+        let Some(key) = record.key else {
             return Ok(Decoded::Ignored(Ignored::Empty));
         };
         if deleted.is_some_and(|deleted| deleted.as_bytes() == key) {
             return Ok(Decoded::Ignored(Ignored::Tombstone));
         }
-        let key = Arc::new(text(Part::Key, key)?);
-        let key = self.keys.read(&self.name, &key)?;
+        let key = self.keys.read(&self.name, text(Part::Key, key)?)?;
         Ok(Decoded::Change(Change {
             table: self.id,
             op: Op::Delete,
@@ -107,30 +103,29 @@ impl Table {
         }))
     }
 
-    fn row(
+    fn row<'a>(
         &mut self,
         moves: &mut KeyMoves,
-        record: Input,
-        (mut text, mut located): (String, Located),
-    ) -> Result<Decoded, DecodeError> {
+        record: Input<'a>,
+        (value, located): (&'a str, Located<'a>),
+    ) -> Result<Decoded<'a>, DecodeError> {
         let no_key = || DecodeError::NoKey {
             table: self.name.to_string(),
         };
-        let key_bytes = record.key.ok_or_else(no_key)?;
-        let key_text = Arc::new(super::text(Part::Key, key_bytes)?);
-        let key = self.keys.read(&self.name, &key_text)?;
-        let trusted = |image: &Option<Image>| match image {
-            Some(image) if self.full_identity => image.extent(&text),
+        let key_text = text(Part::Key, record.key.ok_or_else(no_key)?)?;
+        let key = self.keys.read(&self.name, key_text)?;
+        let trusted = |image: &Option<Image<'_>>| match image {
+            Some(image) if self.full_identity => image.extent(value),
             _ => None,
         };
         let seen = Seen {
             offset: record.offset,
             op: located.op,
-            key: &key_text,
+            key: key_text,
             tx_id: located.tx_id,
             moved: record.old_key.is_some(),
             before: trusted(&located.before),
-            before_is_blank: self.is_blank(&text, &located),
+            before_is_blank: self.is_blank(&located),
             after: trusted(&located.after),
         };
         let op = match moves.row_has_left(&seen) {
@@ -140,43 +135,38 @@ impl Table {
         // Only here can Postgres have left a value out (D5).
         let partial = located.op == Op::Update || record.old_key.is_some();
         let header = record.old_key;
-        let moved_from = header.and_then(|key| self.keys.read_header(&self.name, key));
-        self.rewritten.clear();
-        if let Some(image) = &mut located.before {
+        let before = located.before.map(|mut image| {
             // What is wrong with the old row is what this record may mend.
-            drop(image.canonicalize(&text, &mut self.rewritten, false));
-        }
-        if let Some(image) = located.after.as_mut().filter(|_| op != Op::Leave) {
-            image.canonicalize(&text, &mut self.rewritten, partial)?;
-        }
-        text.reserve_exact(self.rewritten.len());
-        text.push_str(&self.rewritten);
-        let text = Arc::new(text);
-        let row = |image: Image| image.row(&text);
+            drop(image.canonicalize(false));
+            image.row()
+        });
+        let after = located.after.filter(|_| op != Op::Leave);
+        let after = after.map(|mut image| image.canonicalize(partial).map(|()| image.row()));
         Ok(Decoded::Change(Change {
             table: self.id,
             op,
             key,
-            before: located.before.map(row),
-            after: located.after.filter(|_| op != Op::Leave).map(row),
-            moved_from,
+            before,
+            after: after.transpose()?,
+            moved_from: header.and_then(|key| self.keys.read_header(&self.name, key)),
             version: Version::new(self.epoch, record.offset),
             committed_at_ms: located.committed_at_ms.unwrap_or(record.timestamp_ms),
         }))
     }
 
     /// Whether the old row of a delete has nothing but its key.
-    fn is_blank(&self, text: &str, located: &Located) -> bool {
+    fn is_blank(&self, located: &Located<'_>) -> bool {
         match &located.before {
             Some(image) if located.op == Op::Delete => {
-                let mut values = image.values(text);
-                values.all(|(column, json)| self.keys.has(column) || is_blank(json))
+                let is_blank = |value: Value<'_>| value.json().is_some_and(is_blank);
+                let mut values = image.values();
+                values.all(|(column, value)| self.keys.has(column) || is_blank(value))
             }
             _ => false,
         }
     }
 
-    fn content(&mut self, text: &str) -> Result<Content, DecodeError> {
+    fn content<'a>(&mut self, text: &'a str) -> Result<Content<'a>, DecodeError> {
         let expected = Arc::clone(self.shapes.expected());
         let (last_source, full_identity) = (&mut self.last_source, self.full_identity);
         let mut parse = |part| envelope((text, part), &expected, full_identity, last_source);
@@ -211,19 +201,19 @@ impl Table {
             .map(Content::Row)
     }
 
-    fn located(
+    fn located<'a>(
         &mut self,
         op: Op,
-        envelope: Envelope<'_>,
+        envelope: Envelope<'a>,
         (expected, wrapped): (&Arc<Known>, bool),
-    ) -> Result<Located, DecodeError> {
+    ) -> Result<Located<'a>, DecodeError> {
         let source = &envelope.source;
         let committed_at_ms = source.ts_ms.and_then(|raw| raw.parse().ok());
         let tx_id = source.tx_id.and_then(|raw| raw.parse().ok());
         if op != Op::Delete && envelope.after.is_none() {
             return Err(DecodeError::NoRow);
         }
-        let mut image = |columns: Columns| {
+        let mut image = |columns: Columns<'a>| {
             let known = self.shapes.intern(&columns, expected)?;
             let types = match wrapped {
                 true => self.schemas.types(&known),

@@ -21,15 +21,15 @@ use crate::delivery::dead_letter::{DeadLetter, Stage};
 use crate::delivery::{Order, Report, Truncate};
 use crate::envelope::DecodeError;
 use crate::error::Fatal;
-use crate::source::{Partition, Record};
+use crate::source::{Partition, Records};
 
 impl Pipeline {
-    pub(super) fn take_records(&mut self, records: Vec<Record>) -> Result<(), Fatal> {
+    pub(super) fn take_records(&mut self, records: &Records) -> Result<(), Fatal> {
         if self.stopping {
             return Ok(());
         }
         let now = Instant::now();
-        for record in records {
+        for record in records.iter() {
             let (partition, offset) = (record.partition, record.offset);
             let timestamp_ms = record.timestamp_ms;
             let Some(intake) = self.intakes.get_mut(&partition) else {
@@ -38,7 +38,7 @@ impl Pipeline {
             let table = usize::from(partition.table.0);
             let route = &self.routes[table];
             let configured = &self.wiring.tables[table];
-            let taken = intake.take(record, configured, &mut self.decoder, (route, now));
+            let taken = intake.take(&record, configured, &mut self.decoder, (route, now));
             match taken.map_err(refusal)? {
                 Taken::Seen => {}
                 Taken::Ignored(reason) => self.wiring.observer.record(partition, reason),

@@ -8,7 +8,7 @@ use super::ledger::{Ack, Acks, Ledger, LedgerError};
 use super::route::Route;
 use crate::change::Change;
 use crate::config::{OnTruncate, Table};
-use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, Input, KeyMoves};
+use crate::envelope::{DecodeError, Decoded, Decoder, Ignored, KeyMoves};
 use crate::error::Fatal;
 use crate::source::{Assigned, CommitNote, NextOffset, Record, start};
 
@@ -27,13 +27,13 @@ pub(super) struct Intake {
 }
 
 /// What one record turned out to be.
-pub(super) enum Taken {
+pub(super) enum Taken<'a> {
     /// It lies below the start or is one we have: nothing to do.
     Seen,
     /// Tracked, and of no concern to any sink.
     Ignored(&'static str),
     /// A change for each sink that gave an ack, and since when it is known to be in the log.
-    Change(Change, Acks, Instant),
+    Change(Change<'a>, Acks, Instant),
     /// The table was truncated: an ack for each sink that is to apply it, otherwise one.
     Truncate(Acks),
     /// It cannot be decoded.
@@ -108,13 +108,13 @@ impl Intake {
     }
 
     /// Takes one record in.
-    pub(super) fn take(
+    pub(super) fn take<'a>(
         &mut self,
-        record: Record,
+        record: &Record<'a>,
         table: &Table,
         decoder: &mut Decoder,
         (route, now): (&Route, Instant),
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<Taken<'a>, Refusal> {
         if record.generation != self.ledger.generation() {
             return Ok(Taken::Seen);
         }
@@ -122,15 +122,15 @@ impl Intake {
         let bytes = route.charge(record.bytes());
         let id = record.partition.table;
         if offset < self.start.get() {
-            self.recognise(&record, table)?;
+            self.recognise(record, table)?;
             // Decoded only to remember the moved keys of a transaction that the commit cut through.
-            drop(decoder.decode(id, &mut self.moves, input(record)));
+            drop(decoder.decode(id, &mut self.moves, record.input()));
             return Ok(Taken::Seen);
         }
         if offset < self.ledger.tracked().get() {
             return Ok(Taken::Seen);
         }
-        let decoded = decoder.decode(id, &mut self.moves, input(record));
+        let decoded = decoder.decode(id, &mut self.moves, record.input());
         let acks = match &decoded {
             Ok(Decoded::Change(_)) => route.fan_out(),
             Ok(Decoded::Ignored(_)) => 0,
@@ -159,7 +159,7 @@ impl Intake {
     }
 
     /// Holds the last record below the commit against the one that was there when it was made.
-    fn recognise(&self, record: &Record, table: &Table) -> Result<(), Refusal> {
+    fn recognise(&self, record: &Record<'_>, table: &Table) -> Result<(), Refusal> {
         match self.note.as_ref().and_then(|note| note.last) {
             Some((offset, timestamp_ms))
                 if offset == record.offset && timestamp_ms != record.timestamp_ms =>
@@ -169,15 +169,5 @@ impl Intake {
             }
             _ => Ok(()),
         }
-    }
-}
-
-fn input(record: Record) -> Input {
-    Input {
-        key: record.key,
-        value: record.value,
-        offset: record.offset,
-        timestamp_ms: record.timestamp_ms,
-        old_key: record.old_key,
     }
 }

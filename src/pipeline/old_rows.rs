@@ -16,7 +16,7 @@ pub(super) struct OldRows {
 
 impl OldRows {
     /// Whether the change lacks its old row although its table is declared to send it.
-    pub(super) fn is_missing(&mut self, change: &Change, table: &Table) -> bool {
+    pub(super) fn is_missing(&mut self, change: &Change<'_>, table: &Table) -> bool {
         let missing = change.lacks_old_row(table.full_identity);
         if missing && self.warned.insert(change.table) {
             tracing::warn!(
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
     use crate::change::{Op, Row, Version};
 
-    fn change(op: Op, before: Option<Row>) -> Change {
+    fn change(op: Op, before: Option<Row<'static>>) -> Change<'static> {
         let row = || Row::from_pairs(&[("id", "1")]);
         Change {
             table: TableId(0),

@@ -180,7 +180,7 @@ impl Pipeline {
         self.wiring.observer.alive();
         match event {
             SourceEvent::Records(records) => {
-                self.take_records(records)?;
+                self.take_records(&records)?;
                 let held = self.intakes.values().map(|it| it.ledger.held()).sum();
                 let has_room = self.budget.has_room(held);
                 self.pace.took(held, has_room, Instant::now());

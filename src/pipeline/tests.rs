@@ -13,7 +13,7 @@ use crate::config::{self, Table};
 use crate::delivery::{Projectors, Report, ToSink, doubles, inlet};
 use crate::projector::document::{Document, DocumentProjector};
 use crate::source::{
-    Assigned, NextOffset, Partition, Record, SourceCommand, SourceEvent, SourceHandle,
+    Assigned, NextOffset, Partition, Record, Records, SourceCommand, SourceEvent, SourceHandle,
 };
 
 const PARTITION: Partition = Partition {
@@ -89,12 +89,12 @@ impl Played {
             generation: 1,
             offset: self.next,
             timestamp_ms: 0,
-            key: Some(br#"{"id":1}"#.to_vec()),
-            value: Some(value.into_bytes()),
+            key: Some(br#"{"id":1}"#),
+            value: Some(value.as_bytes()),
             old_key: None,
         };
         self.next += 1;
-        let records = SourceEvent::Records(vec![record]);
+        let records = SourceEvent::Records(Records::from_iter([record]));
         self.events.send(records).await.unwrap();
     }
 

@@ -77,7 +77,7 @@ impl CacheProjector {
 impl Projector for CacheProjector {
     type Mutation = CacheKey;
 
-    fn project(&self, change: &Change, out: &mut Vec<CacheKey>) -> Result<(), ProjectError> {
+    fn project(&self, change: &Change<'_>, out: &mut Vec<CacheKey>) -> Result<(), ProjectError> {
         let first = out.len();
         for (template, when) in &self.invalidations {
             if let Some(when) = when
@@ -125,7 +125,7 @@ pub(crate) mod tests {
         CacheProjector::new(projection, &config, "products").unwrap()
     }
 
-    fn product<'a>(slug: &'a str, category: &'a str, featured: &'a str) -> Row {
+    fn product<'a>(slug: &'a str, category: &'a str, featured: &'a str) -> Row<'static> {
         Row::from_pairs(&[
             ("slug", slug),
             ("category_id", category),
@@ -133,7 +133,11 @@ pub(crate) mod tests {
         ])
     }
 
-    fn change(op: Op, before: Option<Row>, after: Option<Row>) -> Change {
+    fn change(
+        op: Op,
+        before: Option<Row<'static>>,
+        after: Option<Row<'static>>,
+    ) -> Change<'static> {
         Change {
             table: TableId(0),
             op,
@@ -147,7 +151,7 @@ pub(crate) mod tests {
     }
 
     /// The example's projection.
-    fn keys(change: &Change) -> Vec<String> {
+    fn keys(change: &Change<'_>) -> Vec<String> {
         let projector = projector(
             ID,
             &[

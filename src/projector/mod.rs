@@ -26,7 +26,11 @@ pub trait Projector: Send + Sync + 'static {
     /// # Errors
     /// [`ProjectError`] when the change can never be projected (poison): the record goes to the
     /// dead letters, whatever this call appended is discarded.
-    fn project(&self, change: &Change, out: &mut Vec<Self::Mutation>) -> Result<(), ProjectError>;
+    fn project(
+        &self,
+        change: &Change<'_>,
+        out: &mut Vec<Self::Mutation>,
+    ) -> Result<(), ProjectError>;
 }
 
 /// A wanted effect on one target: a document, a cache key, a node, a relationship.

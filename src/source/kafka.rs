@@ -24,8 +24,8 @@ use super::rebalance::Group;
 use super::signs::{Brokers, End};
 use super::unseen::Unseen;
 use super::{
-    CommitNote, Fence, Generation, NextOffset, Partition, Record, SourceCommand, SourceError,
-    SourceEvent, SourceHandle, settings,
+    CommitNote, Fence, Generation, NextOffset, Partition, Record, Records, SourceCommand,
+    SourceError, SourceEvent, SourceHandle, settings,
 };
 use crate::clock::now_ms;
 use crate::config::{Source, Table};
@@ -78,6 +78,7 @@ pub fn spawn(
         commands: commands_out,
         owned: HashMap::default(),
         generation: 0,
+        room: (0, 0),
         assigning: None,
         held_up: HeldUp::default(),
         revoking: None,
@@ -103,6 +104,8 @@ pub(super) struct Poller {
     pub(super) commands: Receiver<SourceCommand>,
     pub(super) owned: HashMap<Partition, Owned, RandomState>,
     generation: Generation,
+    /// How many records came last, and how many bytes: the next ones will be about as many.
+    room: (usize, usize),
     /// Given by the group, not yet begun.
     assigning: Option<TopicPartitionList>,
     pub(super) held_up: HeldUp,
@@ -159,14 +162,14 @@ impl Poller {
         let begun = Instant::now();
         let mut polled = consumer.poll(wait);
         let quiet = polled.is_none() && begun.elapsed() >= wait;
-        let mut records = Vec::new();
+        let mut records = Records::with_capacity(self.room.0, self.room.1);
         let mut bytes = 0;
         while let Some(message) = polled {
             match message {
                 Ok(message) => {
                     if let Some(record) = self.record(&message)? {
                         bytes += record.bytes();
-                        records.push(record);
+                        records.push(&record);
                     }
                 }
                 Err(error) => self.weigh(error)?,
@@ -176,6 +179,7 @@ impl Poller {
             }
             polled = consumer.poll(Duration::ZERO);
         }
+        self.room = records.room();
         if !records.is_empty() {
             reach("after-poll");
             self.tell(SourceEvent::Records(records));
@@ -183,7 +187,10 @@ impl Poller {
         Ok(quiet)
     }
 
-    fn record(&mut self, message: &BorrowedMessage<'_>) -> Result<Option<Record>, SourceError> {
+    fn record<'a>(
+        &mut self,
+        message: &'a BorrowedMessage<'_>,
+    ) -> Result<Option<Record<'a>>, SourceError> {
         let Some(partition) = self.group.partition(message.topic(), message.partition()) else {
             return Ok(None);
         };

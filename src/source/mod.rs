@@ -34,7 +34,7 @@ use crate::change::TableId;
 pub use fence::Fence;
 pub use kafka::spawn;
 pub use offset::{CommitNote, NextOffset};
-pub use record::Record;
+pub use record::{Record, Records};
 
 /// One partition of a table's topic. A topic belongs to exactly one table, so this names the
 /// partition everywhere in the program.
@@ -74,7 +74,7 @@ pub struct Assigned {
 #[derive(Debug)]
 pub enum SourceEvent {
     /// Records in the order of each partition.
-    Records(Vec<Record>),
+    Records(Records),
     /// Partitions were given to us.
     Assigned(Vec<Assigned>),
     /// Partitions are to be given up: answer with [`SourceCommand::Release`] when they are

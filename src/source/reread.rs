@@ -55,15 +55,15 @@ pub enum Missing {
 impl Original {
     /// What decoding takes of the record at `offset`.
     #[must_use]
-    pub fn into_input(self, offset: i64) -> Input {
-        let mut headers = self.headers.into_iter();
+    pub fn input(&self, offset: i64) -> Input<'_> {
+        let mut headers = self.headers.iter();
         let old_key = headers.find(|(name, _)| name == OLD_KEY);
         Input {
-            key: self.key,
-            value: self.value,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
             offset,
             timestamp_ms: self.timestamp_ms,
-            old_key: old_key.and_then(|(_, value)| value),
+            old_key: old_key.and_then(|(_, value)| value.as_deref()),
         }
     }
 }

@@ -61,7 +61,7 @@ const NULL: Cell<'static> = Cell::Json("null");
 /// A change with one of its rows chosen for `either`.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    pub(super) change: &'a Change,
+    pub(super) change: &'a Change<'a>,
     pub(super) side: Side,
     pub(super) reader: &'a Reader,
 }
@@ -124,7 +124,7 @@ impl<'a> View<'a> {
         self.change.before.as_ref()?.get(column)
     }
 
-    fn of(self, row: &'a Row, column: &str) -> Result<Value<'a>, ProjectError> {
+    fn of(self, row: &'a Row<'_>, column: &str) -> Result<Value<'a>, ProjectError> {
         row.get(column).ok_or_else(|| self.reader.missing(column))
     }
 
@@ -158,7 +158,7 @@ impl<'a> View<'a> {
 }
 
 /// Which rows of a change `either` shows, the old one first.
-pub(super) fn sides(change: &Change) -> impl Iterator<Item = Side> {
+pub(super) fn sides(change: &Change<'_>) -> impl Iterator<Item = Side> {
     let old = change.before.is_some() || change.op == Op::Delete;
     let old = old.then_some(Side::Old);
     let new = change.after.is_some().then_some(Side::New);

@@ -60,7 +60,7 @@ impl Condition {
     ///
     /// # Errors
     /// When a column is missing or unavailable, or the expression fails or yields no boolean.
-    pub fn holds(&self, change: &Change) -> Result<bool, ProjectError> {
+    pub fn holds(&self, change: &Change<'_>) -> Result<bool, ProjectError> {
         self.on(change, Side::New)
     }
 
@@ -68,7 +68,7 @@ impl Condition {
     ///
     /// # Errors
     /// As for [`Condition::holds`].
-    pub fn holds_for_either(&self, change: &Change) -> Result<bool, ProjectError> {
+    pub fn holds_for_either(&self, change: &Change<'_>) -> Result<bool, ProjectError> {
         if !self.names.uses(Scope::Either) {
             return self.holds(change);
         }
@@ -80,7 +80,7 @@ impl Condition {
         Ok(false)
     }
 
-    fn on(&self, change: &Change, side: Side) -> Result<bool, ProjectError> {
+    fn on(&self, change: &Change<'_>, side: Side) -> Result<bool, ProjectError> {
         let view = View {
             change,
             side,

@@ -77,7 +77,7 @@ impl KeyTemplate {
     ///
     /// # Errors
     /// When a column is missing or unavailable, or the template fails on this row.
-    pub fn keys(&self, change: &Change) -> Result<SmallVec<[String; 2]>, ProjectError> {
+    pub fn keys(&self, change: &Change<'_>) -> Result<SmallVec<[String; 2]>, ProjectError> {
         let mut keys = SmallVec::new();
         if !self.names.uses(Scope::Either) {
             keys.extend(self.render(change, Side::New)?);
@@ -93,7 +93,7 @@ impl KeyTemplate {
         Ok(keys)
     }
 
-    fn render(&self, change: &Change, side: Side) -> Result<Option<String>, ProjectError> {
+    fn render(&self, change: &Change<'_>, side: Side) -> Result<Option<String>, ProjectError> {
         let view = View {
             change,
             side,

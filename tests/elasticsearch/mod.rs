@@ -8,11 +8,10 @@ mod write;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use distributary::change::{Cell, Change, Op, ProjectionId, Row, Shape, TableId, Version};
+use distributary::change::{Change, Op, ProjectionId, Row, TableId, Version};
 use distributary::config;
 use distributary::projector::Projector;
 use distributary::projector::document::{Document, DocumentProjector};
@@ -157,7 +156,7 @@ fn created(id: &str, version: i64, after: &[(&str, &str)]) -> Document {
     project(change(Op::Create, id, version, Some(after)))
 }
 
-fn project(change: Change) -> Document {
+fn project(change: Change<'_>) -> Document {
     let config = document_config("", None);
     let projector = DocumentProjector::new(ProjectionId(0), "items", &config).unwrap();
     let mut out = Vec::new();
@@ -165,7 +164,7 @@ fn project(change: Change) -> Document {
     out.remove(0)
 }
 
-fn change(op: Op, id: &str, version: i64, after: Option<&[(&str, &str)]>) -> Change {
+fn change(op: Op, id: &str, version: i64, after: Option<&[(&str, &str)]>) -> Change<'static> {
     Change {
         table: TableId(0),
         op,
@@ -178,23 +177,15 @@ fn change(op: Op, id: &str, version: i64, after: Option<&[(&str, &str)]>) -> Cha
     }
 }
 
-fn key(id: &str) -> Row {
+fn key(id: &str) -> Row<'static> {
     Row::from_pairs(&[("id", &Value::from(id).to_string())])
 }
 
-fn row(pairs: &[(&str, &str)]) -> Row {
-    let mut text = String::new();
-    let cells = pairs.iter().map(|(_, json)| {
-        let start = text.len();
-        text.push_str(json);
-        match *json {
-            "-" => Cell::UNAVAILABLE,
-            _ => Cell::new(start, text.len()),
-        }
-    });
-    let cells = cells.collect();
-    let shape = Shape::new(pairs.iter().map(|(name, _)| *name));
-    Row::new(Arc::new(text), Arc::new(shape), cells)
+fn row(pairs: &[(&str, &str)]) -> Row<'static> {
+    let columns = pairs
+        .iter()
+        .map(|&(name, json)| (name, (json != "-").then_some(json)));
+    Row::of(&columns.collect::<Vec<_>>())
 }
 
 fn failed(outcome: &Outcome) -> OutageKind {

@@ -169,12 +169,12 @@ impl Member {
         .await
     }
 
-    /// Waits until so many records have come.
-    async fn records(&mut self, count: usize) -> Vec<source::Record> {
+    /// Waits until so many records have come; their offsets.
+    async fn records(&mut self, count: usize) -> Vec<i64> {
         let mut all = vec![];
         self.until("records", |event| {
             if let SourceEvent::Records(records) = event {
-                all.extend(records);
+                all.extend(records.iter().map(|it| it.offset));
             }
             (all.len() >= count).then(|| std::mem::take(&mut all))
         })
@@ -292,8 +292,8 @@ async fn a_rebalance_commits_before_the_next_owner_begins_and_that_one_goes_on_f
     );
     assert_eq!(cluster.committed(number), Some(3));
     // From three on; what lies below is only looked at.
-    let records = second.records(5).await;
-    assert_eq!(records.last().unwrap().offset, 4);
+    let offsets = second.records(5).await;
+    assert_eq!(offsets.last(), Some(&4));
     second.stop(vec![]).await;
     first.stop(vec![]).await;
 }

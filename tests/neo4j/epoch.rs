@@ -25,7 +25,7 @@ fn documented() -> Vec<String> {
 }
 
 /// The same change in the topic that begins anew.
-fn anew(mut change: Change) -> Change {
+fn anew(mut change: Change<'static>) -> Change<'static> {
     change.version = Version::new(1, 0);
     change
 }

@@ -7,7 +7,7 @@ use super::rows::{ITEMS, USERS, befriended, change, deleted, user_row};
 use super::world::{World, drawn, settings};
 
 /// User 1 becomes user 2, and `bio` is not sent.
-fn moved_without_bio() -> [Change; 2] {
+fn moved_without_bio() -> [Change<'static>; 2] {
     let row = user_row("2", "\"a\"", "?", "null");
     let mut moved = change((USERS, Op::Create), 3, &[("id", "2")], Some(&row));
     moved.moved_from = Some(Row::from_pairs(&[("id", "1")]));

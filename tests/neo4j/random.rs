@@ -40,7 +40,7 @@ type Key = (TableId, Vec<i64>);
 struct History {
     rows: BTreeMap<Key, Row>,
     /// Each queue is in the order of a partition: a key is always in the same one.
-    queues: Vec<Vec<Change>>,
+    queues: Vec<Vec<Change<'static>>>,
 }
 
 const QUEUES: usize = 8;

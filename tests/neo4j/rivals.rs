@@ -37,7 +37,7 @@ pub(super) async fn until_one_waits(world: &World, statement: &str) {
 async fn write_while(
     world: &World,
     cypher: &str,
-    change: Change,
+    change: Change<'static>,
 ) -> Result<Vec<Outcome>, SinkError> {
     write_while_waiting_in(&world.prefix, world, cypher, change).await
 }
@@ -47,7 +47,7 @@ async fn write_while_waiting_in(
     statement: &str,
     world: &World,
     cypher: &str,
-    change: Change,
+    change: Change<'static>,
 ) -> Result<Vec<Outcome>, SinkError> {
     let sink = world.sink(&settings());
     let mut rival = world.graph.start_txn().await.unwrap();
@@ -138,7 +138,11 @@ async fn a_row_is_not_lost_when_a_rival_deletes_its_relationship_meanwhile() {
 }
 
 /// Two instances write at once.
-async fn both(world: &World, one: (&Neo4j, Vec<Change>), two: (&Neo4j, Vec<Change>)) {
+async fn both(
+    world: &World,
+    one: (&Neo4j, Vec<Change<'static>>),
+    two: (&Neo4j, Vec<Change<'static>>),
+) {
     tokio::join!(world.write(one.0, &one.1), world.write(two.0, &two.1));
 }
 
@@ -204,7 +208,10 @@ async fn two_instances_that_hold_release_and_delete_the_same_nodes_leave_no_stub
 }
 
 /// A late upsert and a delete of one row at once, again and again with another row, leave nothing.
-async fn leave_nothing(upsert: impl Fn(&str) -> Change, delete: impl Fn(&str) -> Change) {
+async fn leave_nothing(
+    upsert: impl Fn(&str) -> Change<'static>,
+    delete: impl Fn(&str) -> Change<'static>,
+) {
     let world = World::new().await;
     let (owner, zombie) = (world.sink(&settings()), world.sink(&settings()));
     for round in 0..25 {

@@ -1,8 +1,6 @@
 //! The shop's tables and changes of their rows.
 
-use std::sync::Arc;
-
-use distributary::change::{Cell, Change, Op, Row, Shape, TableId, Version};
+use distributary::change::{Change, Op, Row, TableId, Version};
 
 pub(super) const USERS: TableId = TableId(0);
 pub(super) const PRODUCTS: TableId = TableId(1);
@@ -19,7 +17,7 @@ pub(super) fn change(
     version: i64,
     key: &[(&str, &str)],
     after: Option<&[(&str, &str)]>,
-) -> Change {
+) -> Change<'static> {
     Change {
         table,
         op,
@@ -32,32 +30,22 @@ pub(super) fn change(
     }
 }
 
-fn row(pairs: &[(&str, &str)]) -> Row {
-    let full = Row::from_pairs(pairs);
-    let mut text = String::new();
-    let cells = full.columns().map(|(_, value)| {
-        let json = value.json().unwrap();
-        if json == "?" {
-            return Cell::UNAVAILABLE;
-        }
-        let start = text.len();
-        text.push_str(json);
-        Cell::new(start, text.len())
-    });
-    let cells = cells.collect();
-    let shape = Shape::new(pairs.iter().map(|(name, _)| *name));
-    Row::new(Arc::new(text), Arc::new(shape), cells)
+fn row(pairs: &[(&str, &str)]) -> Row<'static> {
+    let columns = pairs
+        .iter()
+        .map(|&(name, json)| (name, (json != "?").then_some(json)));
+    Row::of(&columns.collect::<Vec<_>>())
 }
 
-pub(super) fn user(version: i64, id: &str, name: &str) -> Change {
+pub(super) fn user(version: i64, id: &str, name: &str) -> Change<'static> {
     user_with_friend(version, id, name, "null")
 }
 
-pub(super) fn befriended(version: i64, id: &str, friend: &str) -> Change {
+pub(super) fn befriended(version: i64, id: &str, friend: &str) -> Change<'static> {
     user_with_friend(version, id, "null", friend)
 }
 
-fn user_with_friend(version: i64, id: &str, name: &str, friend: &str) -> Change {
+fn user_with_friend(version: i64, id: &str, name: &str, friend: &str) -> Change<'static> {
     let after = user_row(id, name, "null", friend);
     change((USERS, Op::Update), version, &[("id", id)], Some(&after))
 }
@@ -77,22 +65,22 @@ pub(super) fn user_row<'a>(
     ]
 }
 
-pub(super) fn product(version: i64, id: &str) -> Change {
+pub(super) fn product(version: i64, id: &str) -> Change<'static> {
     let after = [("id", id), ("name", "\"thing\""), ("price", "\"0.10\"")];
     change((PRODUCTS, Op::Update), version, &[("id", id)], Some(&after))
 }
 
-pub(super) fn order(version: i64, id: &str, user_id: &str) -> Change {
+pub(super) fn order(version: i64, id: &str, user_id: &str) -> Change<'static> {
     let after = [("id", id), ("user_id", user_id), ("status", "\"new\"")];
     change((ORDERS, Op::Update), version, &[("id", id)], Some(&after))
 }
 
-pub(super) fn item(version: i64, order_id: &str, product_id: &str) -> Change {
+pub(super) fn item(version: i64, order_id: &str, product_id: &str) -> Change<'static> {
     let key = [("order_id", order_id), ("product_id", product_id)];
     let after = [key[0], key[1], ("quantity", "1"), ("note", "null")];
     change((ITEMS, Op::Update), version, &key, Some(&after))
 }
 
-pub(super) fn deleted(version: i64, table: TableId, key: &[(&str, &str)]) -> Change {
+pub(super) fn deleted(version: i64, table: TableId, key: &[(&str, &str)]) -> Change<'static> {
     change((table, Op::Delete), version, key, None)
 }

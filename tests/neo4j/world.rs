@@ -140,7 +140,7 @@ impl World {
     }
 
     /// The mutations of a table's changes.
-    pub(super) fn project(&self, changes: &[Change]) -> Vec<GraphMutation> {
+    pub(super) fn project(&self, changes: &[Change<'_>]) -> Vec<GraphMutation> {
         let mut mutations = Vec::new();
         for change in changes {
             for (table, projector) in &self.projectors {
@@ -153,7 +153,7 @@ impl World {
     }
 
     /// Writes changes in one batch, as delivery does: coalesced, and again after contention.
-    pub(super) async fn write(&self, sink: &Neo4j, changes: &[Change]) -> Vec<Outcome> {
+    pub(super) async fn write(&self, sink: &Neo4j, changes: &[Change<'_>]) -> Vec<Outcome> {
         let mutations = coalesced(self.project(changes));
         written(sink, &mutations).await.unwrap()
     }

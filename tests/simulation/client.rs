@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use distributary::source::start::{Commit, Commits, Facts, decide};
 use distributary::source::{
-    Assigned, CommitNote, Fence, Generation, NextOffset, Partition, SourceCommand, SourceEvent,
+    Assigned, CommitNote, Fence, Generation, NextOffset, Partition, Records, SourceCommand,
+    SourceEvent,
 };
 use tokio::sync::mpsc::Sender;
 
@@ -150,7 +151,7 @@ impl Client {
             return true;
         }
         let mut room = fastrand::usize(1..24);
-        let mut records = Vec::new();
+        let mut records = Records::default();
         {
             let state = self.world.lock();
             for (&partition, owned) in &mut self.owned {
@@ -160,7 +161,7 @@ impl Client {
                 for record in state.log.from(partition, owned.position).iter().take(room) {
                     owned.position = record.offset + 1;
                     owned.delivered = owned.delivered.max(owned.position);
-                    records.push(record.delivered(partition, owned.generation));
+                    records.push(&record.delivered(partition, owned.generation));
                 }
                 room = room.saturating_sub(records.len());
             }

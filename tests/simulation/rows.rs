@@ -70,16 +70,20 @@ pub(super) struct Record {
 
 impl Record {
     /// As the poll thread gives it to the pipeline.
-    pub(super) fn delivered(&self, partition: Partition, generation: Generation) -> source::Record {
+    pub(super) fn delivered(
+        &self,
+        partition: Partition,
+        generation: Generation,
+    ) -> source::Record<'_> {
         let header = |name: &str| self.headers.iter().find(|(it, _)| it == name);
         source::Record {
             partition,
             generation,
             offset: self.offset,
             timestamp_ms: self.timestamp_ms,
-            key: Some(self.key.clone()),
-            value: self.value.clone(),
-            old_key: header("__debezium.oldkey").and_then(|(_, value)| value.clone()),
+            key: Some(&self.key),
+            value: self.value.as_deref(),
+            old_key: header("__debezium.oldkey").and_then(|(_, value)| value.as_deref()),
         }
     }
 }

@@ -27,8 +27,10 @@ fn records(name: &str) -> Vec<Record> {
     text.lines().map(parse).collect()
 }
 
-fn captured(name: &str, mode: &str, key: &[&str]) -> Vec<distributary::change::Change> {
-    changes(table(name, key), records(&format!("{name}.{mode}")))
+fn captured(name: &str, mode: &str, key: &[&str]) -> Vec<distributary::change::Change<'static>> {
+    // Changes borrow from their records.
+    let records = records(&format!("{name}.{mode}")).leak();
+    changes(table(name, key), records)
 }
 
 #[test]
@@ -178,7 +180,7 @@ fn the_old_key_of_a_header_without_schema_has_the_record_keys_types() {
     records[0].old_key = Some(
         r#"{"a":17424,"b":"00112233-4455-6677-8899-aabbccddeeff","c":"BM4=","d":"k \"q\"","e":1562639337123456}"#.into(),
     );
-    let change = changes(table("typed_key", &key), records).remove(0);
+    let change = changes(table("typed_key", &key), &records).remove(0);
     let moved_from = change.moved_from.as_ref().expect("the old key");
     assert_eq!(columns(moved_from), columns(&change.key));
 }

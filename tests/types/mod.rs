@@ -34,15 +34,15 @@ fn table(name: &str, key: &[&str]) -> Table {
 }
 
 /// The changes of a topic of one partition.
-fn changes(table: Table, records: Vec<Record>) -> Vec<Change> {
+fn changes(table: Table, records: &[Record]) -> Vec<Change<'_>> {
     let mut decoder = Decoder::new(&[table]);
     let mut moves = KeyMoves::default();
     let inputs = (0..).zip(records).map(|(offset, record)| Input {
-        key: record.key.map(String::into_bytes),
-        value: record.value.map(String::into_bytes),
+        key: record.key.as_deref().map(str::as_bytes),
+        value: record.value.as_deref().map(str::as_bytes),
         offset,
         timestamp_ms: 0,
-        old_key: record.old_key.map(String::into_bytes),
+        old_key: record.old_key.as_deref().map(str::as_bytes),
     });
     inputs
         .filter_map(|input| {
@@ -58,20 +58,20 @@ fn changes(table: Table, records: Vec<Record>) -> Vec<Change> {
 /// A row's columns; `None` where the value is unavailable.
 type Columns = BTreeMap<String, Option<String>>;
 
-fn columns(row: &Row) -> Columns {
+fn columns(row: &Row<'_>) -> Columns {
     let owned = |json: &str| json.to_owned();
     row.columns()
         .map(|(name, value)| (name.to_owned(), value.json().map(owned)))
         .collect()
 }
 
-fn id(change: &Change) -> i64 {
+fn id(change: &Change<'_>) -> i64 {
     let id = change.key.get("id").and_then(|id| id.json());
     id.expect("a key").parse().expect("a number")
 }
 
 /// The rows of `every_type` and its like by id. The ids of one row's copies differ by hundreds.
-fn rows(changes: &[Change]) -> BTreeMap<i64, Columns> {
+fn rows(changes: &[Change<'_>]) -> BTreeMap<i64, Columns> {
     let rows = changes.iter().map(|change| {
         let row = change.after.as_ref().expect("no deletes here");
         let mut columns = columns(row);
@@ -82,7 +82,7 @@ fn rows(changes: &[Change]) -> BTreeMap<i64, Columns> {
 }
 
 /// What is left when all changes are applied in order.
-fn applied(changes: &[Change]) -> BTreeMap<i64, Columns> {
+fn applied(changes: &[Change<'_>]) -> BTreeMap<i64, Columns> {
     let mut left = BTreeMap::new();
     for change in changes {
         match (change.op, &change.after) {

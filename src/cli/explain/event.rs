@@ -11,10 +11,16 @@ use serde_json::value::RawValue;
 use super::meaning::object;
 use crate::change::{TableId, Value};
 use crate::config::{Config, Table};
-use crate::envelope::Input;
 use crate::error::exit;
 use crate::source::Partition;
-use crate::source::reread::Reader;
+use crate::source::reread::{Original, Reader};
+
+/// A record, and where it lies.
+pub(super) struct Event {
+    pub(super) table: TableId,
+    pub(super) offset: i64,
+    pub(super) original: Original,
+}
 
 /// Why there is no record to explain.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +80,7 @@ struct Names {
 }
 
 /// The change in a file, or on standard input for `-`. Its key is made of the row.
-pub(super) fn of_file(config: &Config, path: Option<&Path>) -> Result<(TableId, Input), Unread> {
+pub(super) fn of_file(config: &Config, path: Option<&Path>) -> Result<Event, Unread> {
     let path = path.filter(|it| *it != Path::new("-"));
     let name = path.map_or("standard input".to_owned(), |it| it.display().to_string());
     let text = match path {
@@ -96,15 +102,18 @@ pub(super) fn of_file(config: &Config, path: Option<&Path>) -> Result<(TableId, 
     }
     let names = outline.source;
     let names = names.ok_or_else(|| no_change("it has no `source`".to_owned()))?;
-    let (id, table) = table_of(config, &names)?;
+    let (table_id, table) = table_of(config, &names)?;
     let row = outline.after.or(outline.before);
     let key = row.map(|row| key(table, &row)).transpose();
-    let input = Input {
-        key: key.map_err(no_change)?,
-        value: Some(text.into_bytes()),
-        ..Input::default()
-    };
-    Ok((id, input))
+    Ok(Event {
+        table: table_id,
+        offset: 0,
+        original: Original {
+            key: key.map_err(no_change)?,
+            value: Some(text.into_bytes()),
+            ..Original::default()
+        },
+    })
 }
 
 fn table_of<'c>(config: &'c Config, names: &Names) -> Result<(TableId, &'c Table), Unread> {
@@ -134,7 +143,7 @@ pub(super) fn of_kafka(
     config: &Config,
     topic: &str,
     (number, offset): (i32, i64),
-) -> Result<(TableId, Input), Unread> {
+) -> Result<Event, Unread> {
     let mut tables = (0..).map(TableId).zip(&config.tables);
     let Some((table, _)) = tables.find(|(_, it)| it.topic == topic) else {
         let known: Vec<&str> = config.tables.iter().map(|it| it.topic.as_str()).collect();
@@ -151,5 +160,9 @@ pub(super) fn of_kafka(
     if let Some(why) = original.missing {
         return Err(Unread::Missing(number, offset, why.to_string()));
     }
-    Ok((table, original.into_input(offset)))
+    Ok(Event {
+        table,
+        offset,
+        original,
+    })
 }

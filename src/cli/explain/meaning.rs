@@ -15,7 +15,7 @@ pub(super) fn of(
     id: ProjectionId,
     projection: &Projection,
     table: &str,
-    change: &Change,
+    change: &Change<'_>,
 ) -> Result<Vec<String>, ProjectError> {
     const COMPILES: &str = "the configuration was validated";
     let lines = match &projection.kind {
@@ -46,7 +46,7 @@ pub(super) fn of(
 
 fn lines<P: Projector>(
     projector: &P,
-    change: &Change,
+    change: &Change<'_>,
     say: impl Fn(&P::Mutation) -> String,
 ) -> Result<Vec<String>, ProjectError> {
     let mut made = Vec::new();

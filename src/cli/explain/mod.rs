@@ -8,11 +8,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use event::Event;
+
 use super::output::{complain, print};
 use super::{Global, check_projections, refuse};
-use crate::change::{Change, Op, ProjectionId, TableId};
+use crate::change::{Change, Op, ProjectionId};
 use crate::config::{Config, OnTruncate, Projection};
-use crate::envelope::{Decoded, Decoder, Ignored, Input, KeyMoves};
+use crate::envelope::{Decoded, Decoder, Ignored, KeyMoves};
 use crate::error::exit;
 
 /// Say what one change means to each store, and change nothing.
@@ -79,7 +81,7 @@ impl Explain {
             (None, event) => event::of_file(&config, event.as_deref()),
         };
         match read {
-            Ok((table, input)) => self.answer(&config, table, input),
+            Ok(event) => self.answer(&config, &event),
             Err(unread) => {
                 complain(format_args!("error: {unread}"));
                 ExitCode::from(unread.exit_code())
@@ -87,8 +89,8 @@ impl Explain {
         }
     }
 
-    fn answer(&self, config: &Config, table: TableId, input: Input) -> ExitCode {
-        let explanation = self.explain(config, table, input);
+    fn answer(&self, config: &Config, event: &Event) -> ExitCode {
+        let explanation = self.explain(config, event);
         let printed = print(explanation.text);
         if printed == ExitCode::SUCCESS && explanation.is_poison {
             return ExitCode::from(exit::NO);
@@ -96,18 +98,19 @@ impl Explain {
         printed
     }
 
-    fn explain(&self, config: &Config, table: TableId, input: Input) -> Explanation {
+    fn explain(&self, config: &Config, event: &Event) -> Explanation {
         let mut decoder = Decoder::new(&config.tables);
         let said = |text: String| Explanation {
             text,
             is_poison: false,
         };
-        match decoder.decode(table, &mut KeyMoves::default(), input) {
+        let input = event.original.input(event.offset);
+        match decoder.decode(event.table, &mut KeyMoves::default(), input) {
             Ok(Decoded::Change(change)) => self.meanings(config, &change),
             Ok(Decoded::Ignored(reason)) => {
                 said(format!("concerns no store: {}", Ignored::as_str(reason)))
             }
-            Ok(Decoded::Truncate(_)) => said(match config.table(table).on_truncate {
+            Ok(Decoded::Truncate(_)) => said(match config.table(event.table).on_truncate {
                 OnTruncate::Stop => "the table was emptied: the program stops".to_owned(),
                 OnTruncate::Ignore => "the table was emptied: ignored, as configured".to_owned(),
                 OnTruncate::Apply => {
@@ -121,7 +124,7 @@ impl Explain {
         }
     }
 
-    fn meanings(&self, config: &Config, change: &Change) -> Explanation {
+    fn meanings(&self, config: &Config, change: &Change<'_>) -> Explanation {
         let mut explanation = Explanation {
             text: headline(config, change),
             is_poison: false,
@@ -163,7 +166,7 @@ impl Explain {
 }
 
 /// Table, what happened, key, version.
-fn headline(config: &Config, change: &Change) -> String {
+fn headline(config: &Config, change: &Change<'_>) -> String {
     let what = match change.op {
         Op::Create => "inserted",
         Op::Update => "updated",

@@ -84,9 +84,9 @@ fn spoilt(text: &str, spoils: &[Spoil]) -> Vec<u8> {
 /// Decodes and, if it is a change, reads every column.
 fn decode(decoder: &mut Decoder, key: &[u8], value: &[u8]) {
     let input = Input {
-        key: Some(key.into()),
-        value: Some(value.into()),
-        old_key: Some(key.into()),
+        key: Some(key),
+        value: Some(value),
+        old_key: Some(key),
         ..Input::default()
     };
     let decoded = decoder.decode(TableId(0), &mut KeyMoves::default(), input);
@@ -133,7 +133,7 @@ proptest! {
         in_key in prop::collection::vec(spoil(), 0..2),
     ) {
         let row = r#"{"id":1,"body":"__debezium_unavailable_value","attributes":"{\"a\": [1]}","tags":["a"],"t":"+292278994-08-16Z"}"#;
-        let value = spoilt(&envelope("u", row, row), &in_value);
+        let value = spoilt(envelope("u", row, row), &in_value);
         decode(&mut decoder(), &spoilt(r#"{"id":1}"#, &in_key), &value);
     }
 

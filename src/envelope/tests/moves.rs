@@ -9,9 +9,9 @@ fn applied(records: &[(&str, &str, &str, Option<&str>)]) -> Vec<Op> {
     let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
     let mut applied = Vec::new();
     for (op, before, after, old_key) in records {
-        let mut input = record(r#"{"id":2}"#, &envelope(op, before, after));
+        let mut input = record(r#"{"id":2}"#, envelope(op, before, after));
         input.value = input.value.filter(|_| !op.is_empty());
-        input.old_key = old_key.map(Into::into);
+        input.old_key = old_key.map(str::as_bytes);
         match decoder.decode(TableId(0), &mut moves, input) {
             Ok(Decoded::Change(change)) => applied.push(change.op),
             Ok(_) => {}
@@ -96,9 +96,9 @@ fn an_old_row_that_is_made_up_is_not_taken_for_another_one() {
 #[test]
 fn a_row_that_leaves_its_key_still_tells_its_old_values() {
     let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
-    let mut decode = |op: &str, before: &str, after: &str, old_key: Option<&str>| {
-        let mut input = record(r#"{"id":2}"#, &envelope(op, before, after));
-        input.old_key = old_key.map(Into::into);
+    let mut decode = |op: &str, before: &str, after: &str, old_key: Option<&'static str>| {
+        let mut input = record(r#"{"id":2}"#, envelope(op, before, after));
+        input.old_key = old_key.map(str::as_bytes);
         decoder.decode(TableId(0), &mut moves, input).unwrap()
     };
     decode("c", "null", A, MOVED);
@@ -124,12 +124,10 @@ fn one_who_goes_on_in_the_middle_of_a_transaction_has_to_look_from_its_first_mov
     let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
     let mut decode = |offset: i64, tx_id: u32, old_key: Option<&str>, moves: &mut KeyMoves| {
         let own = format!(r#""txId":{tx_id}"#);
-        let mut input = record(
-            r#"{"id":2}"#,
-            &envelope("c", "null", A).replace(r#""txId":556"#, &own),
-        );
+        let value = envelope("c", "null", A).replace(r#""txId":556"#, &own);
+        let mut input = record(r#"{"id":2}"#, &value);
         input.offset = offset;
-        input.old_key = old_key.map(Into::into);
+        input.old_key = old_key.map(str::as_bytes);
         decoder.decode(TableId(0), moves, input).unwrap();
     };
     decode(10, 1, None, &mut moves);

@@ -102,12 +102,12 @@ impl Fields {
     }
 
     /// Whether they were resolved for the shape of this row.
-    pub(super) fn fit(&self, row: &Row) -> bool {
+    pub(super) fn fit(&self, row: &Row<'_>) -> bool {
         Arc::ptr_eq(&self.shape, row.shape())
     }
 
     /// The body of a row, and the fields whose columns are unavailable.
-    pub(super) fn body(&self, row: &Row) -> (Body, Vec<MissingField>) {
+    pub(super) fn body(&self, row: &Row<'_>) -> (Body, Vec<MissingField>) {
         let mut body = BodyBuilder::with_capacity(self.len(row));
         let mut missing = Vec::new();
         for field in &self.fields {
@@ -125,7 +125,7 @@ impl Fields {
     }
 
     /// How long the body will be, where what paths lead to is short.
-    fn len(&self, row: &Row) -> usize {
+    fn len(&self, row: &Row<'_>) -> usize {
         const SHORT: usize = 32;
         let lengths = self.fields.iter().map(|field| {
             let len = row.at(field.column).json().map_or(0, str::len);

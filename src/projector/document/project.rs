@@ -45,7 +45,7 @@ impl DocumentProjector {
         })
     }
 
-    fn action(&self, change: &Change) -> Result<Action, ProjectError> {
+    fn action(&self, change: &Change<'_>) -> Result<Action, ProjectError> {
         // `when` is not asked on a delete: its image has no columns but the key's (D4).
         let Some(after) = &change.after else {
             return Ok(Action::Delete);
@@ -58,7 +58,7 @@ impl DocumentProjector {
         self.index(change, after)
     }
 
-    fn index(&self, change: &Change, after: &Row) -> Result<Action, ProjectError> {
+    fn index(&self, change: &Change<'_>, after: &Row<'_>) -> Result<Action, ProjectError> {
         let resolved = self.resolved.lock();
         let mut resolved = resolved.unwrap_or_else(PoisonError::into_inner);
         let fields = match &mut *resolved {
@@ -78,7 +78,7 @@ impl DocumentProjector {
         }))
     }
 
-    fn resolve(&self, row: &Row) -> Result<Fields, ProjectError> {
+    fn resolve(&self, row: &Row<'_>) -> Result<Fields, ProjectError> {
         Fields::resolve(self.fields.as_deref(), row.shape()).map_err(|column| {
             ProjectError::MissingColumn {
                 table: self.table.clone(),
@@ -90,7 +90,7 @@ impl DocumentProjector {
 
     /// The document's id: the text of the only key column, or the JSON array of several. Two keys
     /// never come to one id, since all keys of a table have the same columns.
-    fn id(&self, key: &Row) -> Result<Arc<str>, ProjectError> {
+    fn id(&self, key: &Row<'_>) -> Result<Arc<str>, ProjectError> {
         if key.shape().len() == 1 {
             return Ok(match self.key_column(key, 0)? {
                 text if text.starts_with('"') => {
@@ -137,7 +137,7 @@ impl DocumentProjector {
 impl Projector for DocumentProjector {
     type Mutation = Document;
 
-    fn project(&self, change: &Change, out: &mut Vec<Document>) -> Result<(), ProjectError> {
+    fn project(&self, change: &Change<'_>, out: &mut Vec<Document>) -> Result<(), ProjectError> {
         // What is kept under the key is another row's by now.
         if change.op == Op::Leave {
             return Ok(());

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::change::{Change, Op, Row, Shape, TableId};
+use crate::change::{Change, Op, Row, TableId};
 use crate::config;
 use crate::projector::{ProjectError, Projector};
 
@@ -27,7 +27,12 @@ fn projector(fields: Option<&[(&str, &str)]>, when: Option<&str>) -> DocumentPro
     DocumentProjector::new(ProjectionId(3), "products", &document).unwrap()
 }
 
-fn change(op: Op, version: i64, key: &[(&str, &str)], after: Option<Row>) -> Change {
+fn change(
+    op: Op,
+    version: i64,
+    key: &[(&str, &str)],
+    after: Option<Row<'static>>,
+) -> Change<'static> {
     Change {
         table: TableId(0),
         op,
@@ -41,23 +46,14 @@ fn change(op: Op, version: i64, key: &[(&str, &str)], after: Option<Row>) -> Cha
 }
 
 /// A row whose value `-` is unavailable.
-fn row(pairs: &[(&str, &str)]) -> Row {
-    use crate::change::Cell;
-    let mut text = String::new();
-    let cells = pairs.iter().map(|(_, json)| {
-        let start = text.len();
-        text.push_str(json);
-        match *json {
-            "-" => Cell::UNAVAILABLE,
-            _ => Cell::new(start, text.len()),
-        }
-    });
-    let cells = cells.collect();
-    let shape = Shape::new(pairs.iter().map(|(name, _)| *name));
-    Row::new(Arc::new(text), Arc::new(shape), cells)
+fn row(pairs: &[(&str, &str)]) -> Row<'static> {
+    let columns = pairs
+        .iter()
+        .map(|&(name, json)| (name, (json != "-").then_some(json)));
+    Row::of(&columns.collect::<Vec<_>>())
 }
 
-fn project(projector: &DocumentProjector, change: &Change) -> Document {
+fn project(projector: &DocumentProjector, change: &Change<'_>) -> Document {
     let mut out = Vec::new();
     projector.project(change, &mut out).unwrap();
     assert_eq!(out.len(), 1);

@@ -77,7 +77,7 @@ impl GraphProjector {
         })
     }
 
-    fn action(&self, change: &Change) -> Result<Action, ProjectError> {
+    fn action(&self, change: &Change<'_>) -> Result<Action, ProjectError> {
         // `when` is not asked on a delete: its image has no columns but the key's (D4).
         let Some(after) = &change.after else {
             return self.delete(change);
@@ -108,7 +108,7 @@ impl GraphProjector {
         }
     }
 
-    fn delete(&self, change: &Change) -> Result<Action, ProjectError> {
+    fn delete(&self, change: &Change<'_>) -> Result<Action, ProjectError> {
         Ok(match &self.shape {
             Shape::Node { key, .. } => Action::DeleteNode {
                 key: self.node_key(key, &change.key)?,
@@ -117,7 +117,7 @@ impl GraphProjector {
         })
     }
 
-    fn properties(&self, change: &Change, after: &Row) -> Result<Properties, ProjectError> {
+    fn properties(&self, change: &Change<'_>, after: &Row<'_>) -> Result<Properties, ProjectError> {
         let values: Box<[_]> = self
             .properties
             .iter()
@@ -131,7 +131,7 @@ impl GraphProjector {
     }
 
     /// The merge key of the row's own node.
-    fn node_key(&self, columns: &[Property], key: &Row) -> Result<Values, ProjectError> {
+    fn node_key(&self, columns: &[Property], key: &Row<'_>) -> Result<Values, ProjectError> {
         let value = |property: &Property| match self.column(key, property)? {
             Value::Json("null") => Err(ProjectError::Unusable {
                 reader: self.reader(),
@@ -144,7 +144,7 @@ impl GraphProjector {
     }
 
     /// The merge key of one end; `None` when a part of it is null.
-    fn end(&self, columns: &[Property], after: &Row) -> Result<Option<Values>, ProjectError> {
+    fn end(&self, columns: &[Property], after: &Row<'_>) -> Result<Option<Values>, ProjectError> {
         let mut values = Vec::with_capacity(columns.len());
         let mut whole = true;
         for property in columns {
@@ -167,7 +167,7 @@ impl GraphProjector {
     }
 
     /// The JSON array of the key's values: two keys of a table never have the same text.
-    fn row(&self, key: &Row) -> Result<Arc<str>, ProjectError> {
+    fn row(&self, key: &Row<'_>) -> Result<Arc<str>, ProjectError> {
         let mut text = String::from("[");
         for (name, value) in key.columns() {
             if text.len() > 1 {
@@ -202,7 +202,11 @@ fn compile(when: Option<&str>, table: &str) -> Result<Option<Condition>, Templat
 impl Projector for GraphProjector {
     type Mutation = GraphMutation;
 
-    fn project(&self, change: &Change, out: &mut Vec<GraphMutation>) -> Result<(), ProjectError> {
+    fn project(
+        &self,
+        change: &Change<'_>,
+        out: &mut Vec<GraphMutation>,
+    ) -> Result<(), ProjectError> {
         // What is kept under the key is another row's by now.
         if change.op == Op::Leave {
             return Ok(());

@@ -1,7 +1,7 @@
 //! What changes become, and what waiting mutations merge to.
 
 use super::*;
-use crate::change::{Cell, Change, Op, Row, Shape, TableId};
+use crate::change::{Change, Op, Row, TableId};
 use crate::config::{Node, NodePattern, Property, Relationship};
 use crate::projector::{ProjectError, Projector};
 
@@ -56,19 +56,14 @@ fn a_row_that_leaves_its_key_to_another_changes_nothing_there() {
 }
 
 /// A user `1`; `?` for a column that was not sent.
-fn change(op: Op, version: i64, name: &str, bio: &str, friend: &str) -> Change {
-    let mut text = String::new();
-    let cells = ["1", name, bio, friend].map(|json| {
-        let start = text.len();
-        text.push_str(json);
-        if json == "?" {
-            Cell::UNAVAILABLE
-        } else {
-            Cell::new(start, text.len())
-        }
-    });
-    let shape = Shape::new(["id", "name", "bio", "friend_id"]);
-    let after = Row::new(Arc::new(text), Arc::new(shape), Box::new(cells));
+fn change(op: Op, version: i64, name: &str, bio: &str, friend: &str) -> Change<'static> {
+    let sent = |json| (json != "?").then_some(json);
+    let after = Row::of(&[
+        ("id", Some("1")),
+        ("name", sent(name)),
+        ("bio", sent(bio)),
+        ("friend_id", sent(friend)),
+    ]);
     Change {
         table: TableId(0),
         op,
@@ -81,7 +76,7 @@ fn change(op: Op, version: i64, name: &str, bio: &str, friend: &str) -> Change {
     }
 }
 
-fn one(projector: &GraphProjector, change: &Change) -> GraphMutation {
+fn one(projector: &GraphProjector, change: &Change<'_>) -> GraphMutation {
     let mut out = Vec::new();
     projector.project(change, &mut out).unwrap();
     assert_eq!(out.len(), 1);

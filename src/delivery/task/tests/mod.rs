@@ -70,7 +70,7 @@ struct Copy;
 impl Projector for Copy {
     type Mutation = Put;
 
-    fn project(&self, change: &Change, out: &mut Vec<Put>) -> Result<(), ProjectError> {
+    fn project(&self, change: &Change<'_>, out: &mut Vec<Put>) -> Result<(), ProjectError> {
         let id = change.key.at(0).json().expect("keys are available");
         out.push(Put {
             key: (change.table, id.to_owned()),

@@ -9,9 +9,10 @@
 //!
 //! An image can be made up, though, where the record is older than the table's full identity: all
 //! but its key is null or a type's zero then, unless a column has a default of its own. Until an
-//! update has shown that old rows are sent, such an image does not tell a row that was inserted from
-//! itself. What is left to be wrong: a row of nothing but zeros whose key another one is inserted
-//! with before it goes, and a made-up image with a default.
+//! update or a delete has shown that old rows are sent, such an image does not tell a row from
+//! itself: rows pass through a key under default identity, too, where two swap theirs by way of a
+//! temporary one. What is left to be wrong: a row of nothing but zeros whose key another one takes
+//! before it goes, where no old row with values came before, and a made-up image with a default.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
@@ -21,7 +22,7 @@ use foldhash::fast::RandomState;
 
 use crate::change::Op;
 
-/// Rows of one transaction that are remembered, at 32 bytes each. Beyond it only rows that changed
+/// Rows of one transaction that are remembered, at 24 bytes each. Beyond it only rows that changed
 /// their key are: bulk loads insert many, and rarely where another row still is.
 const INSERTS_KEPT: usize = 4_096;
 
@@ -32,8 +33,8 @@ pub struct KeyMoves {
     /// The transaction that the rows below came in.
     tx_id: Option<u64>,
     /// By the hash of a key's text: the row that took the key in this transaction.
-    residents: HashMap<u64, Resident, RandomState>,
-    /// Whether an update has come with its old row: images are real.
+    residents: HashMap<u64, Fingerprint, RandomState>,
+    /// Whether an update has come with its old row, or a delete with values: images are real.
     images_are_real: bool,
     hasher: RandomState,
     /// The key of the `d` that was the record before this one.
@@ -45,14 +46,6 @@ pub struct KeyMoves {
     /// From the first such row to the end, the transactions before that had one and may not be
     /// committed yet.
     past: VecDeque<Range<i64>>,
-}
-
-/// A row that took a key.
-#[derive(Clone, Copy, Debug)]
-struct Resident {
-    image: Fingerprint,
-    /// Whether it had another key before.
-    moved: bool,
 }
 
 /// A row image's columns and their text.
@@ -96,7 +89,11 @@ impl KeyMoves {
             self.past.extend(moved_at.map(|first| first..self.last + 1));
         }
         self.last = seen.offset;
-        self.images_are_real |= seen.op == Op::Update && seen.before.is_some();
+        self.images_are_real |= match seen.op {
+            Op::Update => seen.before.is_some(),
+            Op::Delete => seen.before.is_some() && !seen.before_is_blank,
+            _ => false,
+        };
         let comes = seen.op == Op::Create && seen.after.is_some();
         if self.residents.is_empty() && !comes {
             return false;
@@ -105,9 +102,8 @@ impl KeyMoves {
         let resident = self.residents.get(&key).copied();
         let leaves = match (resident, self.fingerprint(seen.before)) {
             // Images of different columns (the table was altered meanwhile) cannot be compared.
-            (Some(Resident { image, moved }), Some(old)) => {
-                let is_real = self.images_are_real || !seen.before_is_blank;
-                image.columns == old.columns && image != old && (moved || is_real)
+            (Some(image), Some(old)) => {
+                self.images_are_real && image.columns == old.columns && image != old
             }
             _ => false,
         };
@@ -117,8 +113,7 @@ impl KeyMoves {
                 Some(image) => {
                     let room = seen.moved || self.residents.len() < INSERTS_KEPT;
                     if resident.is_some() || (comes && room) {
-                        let moved = seen.moved || resident.is_some_and(|it| it.moved);
-                        self.residents.insert(key, Resident { image, moved });
+                        self.residents.insert(key, image);
                         if seen.moved {
                             self.moved_at.get_or_insert(seen.offset);
                         }

@@ -86,11 +86,19 @@ fn an_old_row_that_is_made_up_is_not_taken_for_another_one() {
         ("", "", "", None),
     ];
     assert_eq!(applied(&passing), [Op::Create, Op::Delete]);
-    // A row can be empty as well, once old rows are known to be sent, or where one has moved in.
+    // A row can be empty as well, once old rows are known to be sent.
     let real = [&[("u", B, B, None)], &passing[..]].concat();
     assert_eq!(applied(&real), [Op::Update, Op::Create, Op::Leave]);
-    let swap = [("c", "null", A, MOVED), ("d", made_up, "null", None)];
-    assert_eq!(applied(&swap), [Op::Create, Op::Leave]);
+}
+
+#[test]
+fn a_row_that_passed_through_a_key_before_old_rows_were_sent_is_gone_from_it() {
+    let made_up = r#"{"id":2,"name":""}"#;
+    let passing = [("c", "null", A, MOVED), ("d", made_up, "null", None)];
+    assert_eq!(applied(&passing), [Op::Create, Op::Delete]);
+    // The same records tell of an empty row that another one took the key of, once a delete had values.
+    let real = [&[("d", B, "null", None), ("", "", "", None)], &passing[..]].concat();
+    assert_eq!(applied(&real), [Op::Delete, Op::Create, Op::Leave]);
 }
 
 #[test]

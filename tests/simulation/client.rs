@@ -17,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 use super::group::{Call, SESSION};
 use super::process::Process;
 use super::rows::{partition_count, tables};
+use super::stored::Stored;
 use super::world::World;
 
 /// How far below the start records are read again.
@@ -46,7 +47,7 @@ pub(super) struct Client {
     assigning: Option<Vec<Partition>>,
     revoking: Option<Vec<Partition>>,
     paused: BTreeSet<Partition>,
-    stored: BTreeMap<Partition, (NextOffset, CommitNote)>,
+    stored: Stored,
     commit_at: Duration,
     watermarks_at: Duration,
     polled: Duration,
@@ -72,7 +73,7 @@ impl Client {
             assigning: None,
             revoking: None,
             paused: BTreeSet::new(),
-            stored: BTreeMap::new(),
+            stored: Stored::new(world, process),
             commit_at: Duration::ZERO,
             watermarks_at: Duration::ZERO,
             polled: world.now(),
@@ -117,15 +118,10 @@ impl Client {
     async fn obey(&mut self, command: SourceCommand) {
         match command {
             SourceCommand::Store(offsets) => {
-                for (partition, next, note) in offsets {
-                    if self
-                        .owned
-                        .get(&partition)
-                        .is_some_and(|it| next >= it.start)
-                    {
-                        self.stored.insert(partition, (next, note));
-                    }
-                }
+                let mut offsets = offsets;
+                let owned = |it: &Partition| self.owned.get(it);
+                offsets.retain(|it| owned(&it.0).is_some_and(|owned| it.1 >= owned.start));
+                self.stored.put(offsets);
             }
             SourceCommand::Pause(partitions) => {
                 let owned = partitions.iter().filter(|it| self.owned.contains_key(it));
@@ -323,28 +319,12 @@ impl Client {
         let now = self.world.now();
         if now >= self.commit_at {
             self.commit_at = now + COMMIT_EVERY;
-            let stored = std::mem::take(&mut self.stored);
-            let offsets: Vec<_> = stored
-                .into_iter()
-                .map(|(it, (next, note))| (it, next, note))
-                .collect();
-            if let Some(member) = self.member
-                && !offsets.is_empty()
-            {
-                self.process.step().await;
-                let event = match self.world.commit(member, &offsets) {
-                    Ok(()) => {
-                        let taken = offsets.iter().map(|it| (it.0, it.1));
-                        SourceEvent::Committed(taken.collect())
-                    }
-                    Err(reason) => {
-                        for (partition, next, note) in offsets {
-                            self.stored.insert(partition, (next, note));
-                        }
-                        SourceEvent::CommitFailed(reason)
-                    }
-                };
-                self.process.step().await;
+            let event = match self.stored.commit(self.member).await {
+                None => None,
+                Some(Ok(taken)) => Some(SourceEvent::Committed(taken)),
+                Some(Err(reason)) => Some(SourceEvent::CommitFailed(reason)),
+            };
+            if let Some(event) = event {
                 self.tell(event).await;
             }
         }
@@ -361,23 +341,9 @@ impl Client {
 
     /// Commits these and what was stored before.
     async fn commit_now(&mut self, offsets: Vec<(Partition, NextOffset, CommitNote)>) {
-        let offsets = offsets
-            .into_iter()
-            .map(|(it, next, note)| (it, (next, note)));
-        self.stored.extend(offsets);
-        let stored = std::mem::take(&mut self.stored);
-        let offsets: Vec<_> = stored
-            .into_iter()
-            .map(|(it, (next, note))| (it, next, note))
-            .collect();
-        self.process.step().await;
-        if let Some(member) = self.member
-            && !offsets.is_empty()
-        {
-            // A failure is warned of and otherwise nothing: it is done again.
-            drop(self.world.commit(member, &offsets));
-        }
-        self.process.step().await;
+        self.stored.put(offsets);
+        // A failure is warned of and otherwise nothing: it is done again.
+        drop(self.stored.commit(self.member).await);
     }
 
     async fn leave(&mut self, offsets: Vec<(Partition, NextOffset, CommitNote)>) {
@@ -395,7 +361,7 @@ impl Client {
         if let Some(member) = self.member {
             self.world.lock().group.release(member, list);
         }
-        self.stored.retain(|it, _| !list.contains(it));
+        self.stored.forget(list);
     }
 
     fn disown(&mut self, list: &[Partition]) -> Vec<Partition> {

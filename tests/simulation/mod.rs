@@ -18,6 +18,7 @@ mod link;
 mod nemesis;
 mod process;
 mod rows;
+mod stored;
 mod workload;
 mod world;
 

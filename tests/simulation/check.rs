@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use distributary::source::Partition;
 
-use super::graph::values;
+use super::documents;
 use super::rows::{CACHE, GRAPH, Record, SEARCH, What, partitions};
 use super::world::State;
 
@@ -58,19 +58,21 @@ pub(super) fn at_rest(state: &State) -> Vec<String> {
     for (table, id) in state.truth.rows() {
         let row = |sink| state.truth.at(sink, table, id, i64::MAX);
         let held = state.documents.0.get(&(table, id));
-        let held = held.and_then(|it| it.body.as_ref());
-        if held != row(SEARCH) {
+        let (held, permitted) = (held.and_then(|it| it.body.as_ref()), row(SEARCH));
+        if !documents::is(held, permitted.as_ref()) {
             wrong.push(format!(
-                "document {table:?} {id} is {held:?}, the row {:?}",
-                row(SEARCH)
+                "document {table:?} {id} is {held:?}, the row {permitted:?}"
             ));
         }
         let held = state.graph.0.get(&(table, id));
-        let held = held.and_then(|it| it.values.as_ref());
-        let expected = row(GRAPH).map(|it| values(table, it));
-        if held != expected.as_ref() {
+        let permitted = row(GRAPH);
+        let is = held.map_or(permitted.is_none(), |it| {
+            it.is(permitted.as_ref(), (table, id))
+        });
+        if !is {
+            let values = held.map(|it| &it.values);
             wrong.push(format!(
-                "node {table:?} {id} is {held:?}, the row {expected:?}"
+                "node {table:?} {id} is {values:?}, the row {permitted:?}"
             ));
         }
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::link::{Store, table};
 use super::rows::SEARCH;
+use super::truth::Permitted;
 use super::world::State;
 
 /// A document or, without a body, its tombstone.
@@ -28,20 +29,32 @@ pub(super) struct Request {
     row: (TableId, u64),
     version: i64,
     body: Option<Value>,
+    is_whole: bool,
+}
+
+/// Whether a document is what it may be.
+pub(super) fn is(body: Option<&Value>, permitted: Option<&Permitted<'_>>) -> bool {
+    match (body, permitted) {
+        (Some(body), Some(permitted)) => permitted.is(|name| body.get(name)),
+        (body, permitted) => body.is_none() && permitted.is_none(),
+    }
 }
 
 impl Documents {
-    fn fill(&self, row: (TableId, u64), version: i64, partial: &Partial) -> Value {
+    /// The body, and whether nothing is missing.
+    fn fill(&self, row: (TableId, u64), version: i64, partial: &Partial) -> (Value, bool) {
         let mut body: Value = serde_json::from_str(partial.known.as_str()).unwrap();
+        let mut is_whole = true;
         let own = self.0.get(&row).filter(|it| it.version <= version);
         let own = own.filter(|it| partial.since.is_none_or(|since| it.version >= since.get()));
         for name in &partial.missing {
             let base = own.and_then(|it| it.body.as_ref());
-            if let Some(value) = base.and_then(|it| it.get(&**name)) {
-                body[&**name] = value.clone();
+            match base.and_then(|it| it.get(&**name)) {
+                Some(value) => body[&**name] = value.clone(),
+                None => is_whole = false,
             }
         }
-        body
+        (body, is_whole)
     }
 }
 
@@ -58,12 +71,20 @@ impl Store for Documents {
     fn complete(&self, document: &Document) -> Request {
         let row = (table(document.key.projection), Self::row(document).unwrap());
         let version = document.version.get();
-        let body = match &document.action {
-            Action::Index(body) => Some(serde_json::from_str(body.as_str()).unwrap()),
-            Action::Partial(partial) => Some(self.fill(row, version, partial)),
-            Action::Delete => None,
+        let (body, is_whole) = match &document.action {
+            Action::Index(body) => (serde_json::from_str(body.as_str()).ok(), true),
+            Action::Partial(partial) => {
+                let (body, is_whole) = self.fill(row, version, partial);
+                (Some(body), is_whole)
+            }
+            Action::Delete => (None, true),
         };
-        Request { row, version, body }
+        Request {
+            row,
+            version,
+            body,
+            is_whole,
+        }
     }
 
     fn apply(
@@ -84,10 +105,10 @@ impl Store for Documents {
             if held.is_some_and(|held| held.version > it.version) {
                 return Outcome::Stale;
             }
-            let expected = truth.at(SEARCH, it.row.0, it.row.1, it.version);
-            if expected != it.body.as_ref() {
+            let permitted = truth.at(SEARCH, it.row.0, it.row.1, it.version);
+            if !is(it.body.as_ref(), permitted.as_ref()) {
                 broken.push(format!(
-                    "document {:?} at {} became {:?}, the row was {expected:?}",
+                    "document {:?} at {} became {:?}, the row was {permitted:?}",
                     it.row, it.version, it.body
                 ));
             }
@@ -96,7 +117,10 @@ impl Store for Documents {
                 body: it.body.clone(),
             };
             documents.0.insert(it.row, held);
-            Outcome::Written
+            match it.is_whole {
+                true => Outcome::Written,
+                false => Outcome::Incomplete,
+            }
         };
         Ok(requests.iter().map(outcome).collect())
     }

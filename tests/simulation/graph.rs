@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::documents::rejection;
 use super::link::{Store, table};
-use super::rows::GRAPH;
+use super::rows::{GRAPH, columns};
+use super::truth::Permitted;
 use super::world::State;
 
 /// A node or, without values, its tombstone.
@@ -23,19 +24,27 @@ pub(super) struct Held {
 #[derive(Default)]
 pub(super) struct Graph(pub(super) BTreeMap<(TableId, u64), Held>);
 
-/// The properties of a table's nodes, in order.
+/// The properties of a table's nodes, in order: all columns but the key.
 pub(super) fn properties(table: TableId) -> &'static [&'static str] {
-    if table == super::rows::ITEMS {
-        &["name", "price", "note"]
-    } else {
-        &["slug", "rank"]
-    }
+    &columns(table)[1..]
 }
 
-/// The values that a node of this row has.
-pub(super) fn values(table: TableId, row: &Value) -> Vec<Option<Value>> {
-    let names = properties(table).iter();
-    names.map(|name| row.get(*name).cloned()).collect()
+impl Held {
+    /// Whether the node is what it may be.
+    pub(super) fn is(
+        &self,
+        permitted: Option<&Permitted<'_>>,
+        (table, id): (TableId, u64),
+    ) -> bool {
+        let (Some(values), Some(permitted)) = (&self.values, permitted) else {
+            return self.values.is_none() && permitted.is_none();
+        };
+        let id = Value::from(id);
+        permitted.is(|name| {
+            let place = properties(table).iter().position(|it| *it == name);
+            place.map_or(Some(&id), |place| values[place].as_ref())
+        })
+    }
 }
 
 fn filled(held: Option<&Held>, properties: &Properties) -> Vec<Option<Value>> {
@@ -93,15 +102,20 @@ impl Store for Graph {
                 Action::UpsertNode { properties, .. } => Some(filled(held, properties)),
                 _ => None,
             };
-            let expected = truth.at(GRAPH, table, id, version);
-            let expected = expected.map(|row| self::values(table, row));
-            if expected != values {
+            let is_whole = !values.iter().flatten().any(Option::is_none);
+            let held = Held { version, values };
+            let permitted = truth.at(GRAPH, table, id, version);
+            if !held.is(permitted.as_ref(), (table, id)) {
                 broken.push(format!(
-                    "node {table:?} {id} at {version} became {values:?}, the row was {expected:?}"
+                    "node {table:?} {id} at {version} became {:?}, the row was {permitted:?}",
+                    held.values
                 ));
             }
-            graph.0.insert((table, id), Held { version, values });
-            Outcome::Written
+            graph.0.insert((table, id), held);
+            match is_whole {
+                true => Outcome::Written,
+                false => Outcome::Incomplete,
+            }
         };
         Ok(requests.iter().map(outcome).collect())
     }

@@ -9,6 +9,7 @@
 mod cache;
 mod check;
 mod client;
+mod debezium;
 mod documents;
 mod graph;
 mod group;
@@ -19,6 +20,7 @@ mod nemesis;
 mod process;
 mod rows;
 mod stored;
+mod truth;
 mod workload;
 mod world;
 

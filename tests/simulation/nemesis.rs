@@ -25,7 +25,7 @@ struct Seat {
 
 /// Changes rows until it is calm, and a little beyond.
 pub(super) async fn change_rows(world: Arc<World>) {
-    let mut workload = Workload::new(fastrand::u32(..3) > 0);
+    let mut workload = Workload::new(world.settings.calm_at);
     let until = world.settings.calm_at + Duration::from_millis(500);
     while world.now() < until {
         for _ in 0..fastrand::u32(1..8) {

@@ -1,4 +1,4 @@
-//! Two tables, their topics, and the truth: every state that every row ever had.
+//! Two tables and their topics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,12 +7,23 @@ use std::time::Duration;
 use distributary::change::TableId;
 use distributary::config::{OnTruncate, Table};
 use distributary::source::{self, Generation, Partition};
-use serde_json::Value;
 
-/// Default identity, a column `note` that is not sent when it did not change, poison.
+/// Default identity, poison.
 pub(super) const ITEMS: TableId = TableId(0);
-/// Full identity, primary keys that change and are swapped.
+/// Declared to have full identity, and has it, but perhaps not from its first row on.
 pub(super) const USERS: TableId = TableId(1);
+
+/// Where the wide column stands, which default identity does not send when it did not change.
+pub(super) const WIDE: usize = 3;
+
+/// A table's columns, in order.
+pub(super) fn columns(table: TableId) -> &'static [&'static str; 4] {
+    if table == ITEMS {
+        &["id", "name", "price", "note"]
+    } else {
+        &["id", "slug", "rank", "bio"]
+    }
+}
 
 /// The sinks, by index.
 pub(super) const SEARCH: usize = 0;
@@ -126,42 +137,5 @@ impl Log {
     pub(super) fn at(&self, partition: Partition, offset: i64) -> Option<&Record> {
         let found = self.from(partition, offset).first();
         found.filter(|it| it.offset == offset)
-    }
-}
-
-/// A row at one version.
-pub(super) struct Moment {
-    pub(super) version: i64,
-    pub(super) row: Option<Value>,
-    pub(super) poison: [bool; 3],
-}
-
-/// Every state that every row ever had.
-#[derive(Default)]
-pub(super) struct Truth(BTreeMap<(TableId, u64), Vec<Moment>>);
-
-impl Truth {
-    /// The row as a sink must have it at a version: the last state that it can take.
-    pub(super) fn at(&self, sink: usize, table: TableId, id: u64, version: i64) -> Option<&Value> {
-        let moments = self.0.get(&(table, id))?;
-        let until = moments.partition_point(|it| it.version <= version);
-        let mut takeable = moments[..until].iter().rev().filter(|it| !it.poison[sink]);
-        takeable.next()?.row.as_ref()
-    }
-
-    /// The row is in another state from now on.
-    pub(super) fn push(&mut self, table: TableId, id: u64, moment: Moment) {
-        self.0.entry((table, id)).or_default().push(moment);
-    }
-
-    /// Every row that ever was.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (TableId, u64)> {
-        self.0.keys().copied()
-    }
-
-    /// The version of the row's last change.
-    pub(super) fn last(&self, table: TableId, id: u64) -> i64 {
-        let moments = self.0.get(&(table, id));
-        moments.and_then(|it| it.last()).map_or(-1, |it| it.version)
     }
 }

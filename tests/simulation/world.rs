@@ -14,7 +14,8 @@ use super::documents::Documents;
 use super::graph::Graph;
 use super::group::Group;
 use super::letters::Letters;
-use super::rows::{Log, Truth};
+use super::rows::Log;
+use super::truth::Truth;
 
 /// What the seed decides once.
 #[derive(Debug)]

@@ -56,7 +56,7 @@ pub(super) fn is_done(state: &State) -> bool {
 pub(super) fn at_rest(state: &State) -> Vec<String> {
     let mut wrong = Vec::new();
     for (table, id) in state.truth.rows() {
-        let row = |sink| state.truth.at(sink, table, id, i64::MAX);
+        let row = |sink| state.truth.at_rest(sink, (table, id), &state.letters);
         let held = state.documents.0.get(&(table, id));
         let (held, permitted) = (held.and_then(|it| it.body.as_ref()), row(SEARCH));
         if !documents::is(held, permitted.as_ref()) {

@@ -105,7 +105,7 @@ impl Store for Documents {
             if held.is_some_and(|held| held.version > it.version) {
                 return Outcome::Stale;
             }
-            let permitted = truth.at(SEARCH, it.row.0, it.row.1, it.version);
+            let permitted = truth.at(SEARCH, it.row, it.version);
             if !is(it.body.as_ref(), permitted.as_ref()) {
                 broken.push(format!(
                     "document {:?} at {} became {:?}, the row was {permitted:?}",

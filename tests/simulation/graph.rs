@@ -104,7 +104,7 @@ impl Store for Graph {
             };
             let is_whole = !values.iter().flatten().any(Option::is_none);
             let held = Held { version, values };
-            let permitted = truth.at(GRAPH, table, id, version);
+            let permitted = truth.at(GRAPH, (table, id), version);
             if !held.is(permitted.as_ref(), (table, id)) {
                 broken.push(format!(
                     "node {table:?} {id} at {version} became {:?}, the row was {permitted:?}",

@@ -1,14 +1,17 @@
 //! The truth: every state that every row ever had, and what a store may have of it.
 //!
 //! Where every column was sent, that is the row. A wide column that was not is what it was before, or
-//! nothing where the row came with a change of its key: no store knows it then, until it changes.
+//! nothing where the row came with a change of its key: no store knows it then, until it changes. And
+//! where what came before became a dead letter, it may be as it was before that one; or as the dead
+//! letter had it, for an update may be read together with the poison that it mends.
 
 use std::collections::BTreeMap;
 
 use distributary::change::TableId;
 use serde_json::Value;
 
-use super::rows::{WIDE, columns};
+use super::letters::Letters;
+use super::rows::{WIDE, columns, partition};
 
 /// What a record says of the wide column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +37,17 @@ pub(super) struct Moment {
 pub(super) struct Permitted<'a> {
     table: TableId,
     row: &'a [Value],
-    wide: Option<&'a Value>,
+    /// Any of these.
+    wide: Vec<Option<&'a Value>>,
 }
 
 impl Permitted<'_> {
-    /// Whether this is it, found by the names of columns; `others` is how many others there are.
+    /// Whether this is it, found by the names of columns.
     pub(super) fn is<'v>(&self, found: impl Fn(&str) -> Option<&'v Value>) -> bool {
         let names = columns(self.table);
         let sent = names[..WIDE].iter().zip(self.row);
         let mut sent = sent.map(|(name, value)| found(name) == Some(value));
-        sent.all(|it| it) && found(names[WIDE]) == self.wide
+        sent.all(|it| it) && self.wide.contains(&found(names[WIDE]))
     }
 }
 
@@ -52,21 +56,44 @@ impl Permitted<'_> {
 pub(super) struct Truth(BTreeMap<(TableId, u64), Vec<Moment>>);
 
 impl Truth {
-    /// The row as a sink must have it at a version: the last state that it can take.
+    /// The row as a sink must have it at a version: the last state that it can take. What it cannot
+    /// take may be among the dead letters by then, or not yet.
     pub(super) fn at(
         &self,
         sink: usize,
-        table: TableId,
-        id: u64,
+        row: (TableId, u64),
         version: i64,
+    ) -> Option<Permitted<'_>> {
+        self.permitted(row, version, &|it| it.poison[sink], &|_| true)
+    }
+
+    /// The row as a sink must have it in the end.
+    pub(super) fn at_rest(
+        &self,
+        sink: usize,
+        (table, id): (TableId, u64),
+        letters: &Letters,
+    ) -> Option<Permitted<'_>> {
+        let partition = partition(table, id);
+        let letter = |it: &Moment| (partition, it.version, Some(sink));
+        let is_buried = |it: &Moment| letters.0.contains_key(&letter(it));
+        self.permitted((table, id), i64::MAX, &|it| it.poison[sink], &is_buried)
+    }
+
+    fn permitted(
+        &self,
+        (table, id): (TableId, u64),
+        version: i64,
+        is_poison: Is<'_>,
+        is_buried: Is<'_>,
     ) -> Option<Permitted<'_>> {
         let moments = self.0.get(&(table, id))?;
         let until = moments.partition_point(|it| it.version <= version);
-        let last = moments[..until].iter().rposition(|it| !it.poison[sink])?;
+        let last = moments[..until].iter().rposition(|it| !is_poison(it))?;
         Some(Permitted {
             table,
             row: moments[last].row.as_ref()?,
-            wide: wide(&moments[..=last]),
+            wide: wide(&moments[..=last], is_poison, is_buried),
         })
     }
 
@@ -87,12 +114,33 @@ impl Truth {
     }
 }
 
-/// What the last of these leaves in the wide column.
-fn wide(moments: &[Moment]) -> Option<&Value> {
-    let (last, before) = moments.split_last()?;
-    match last.wide {
-        Wide::Sent => last.row.as_ref().map(|it| &it[WIDE]),
-        Wide::Kept => wide(before),
-        Wide::Left => None,
+type Is<'a> = &'a dyn Fn(&Moment) -> bool;
+
+/// What the last of these may leave in the wide column.
+fn wide<'a>(moments: &'a [Moment], is_poison: Is<'_>, is_buried: Is<'_>) -> Vec<Option<&'a Value>> {
+    let mut found = Vec::new();
+    let mut ends = vec![moments.len()];
+    while let Some(end) = ends.pop() {
+        let Some((last, before)) = moments[..end].split_last() else {
+            found.push(None);
+            continue;
+        };
+        match last.wide {
+            Wide::Sent => found.push(last.row.as_ref().map(|it| &it[WIDE])),
+            Wide::Left => found.push(None),
+            Wide::Kept => {
+                ends.push(before.len());
+                ends.extend(before_poison(before, is_poison, is_buried));
+            }
+        }
     }
+    found
+}
+
+/// Where the poison at the end of these begins, if all of it was buried.
+fn before_poison(moments: &[Moment], is_poison: Is<'_>, is_buried: Is<'_>) -> Option<usize> {
+    let taken = moments.iter().rposition(|it| !is_poison(it));
+    let begin = taken.map_or(0, |it| it + 1);
+    let poison = &moments[begin..];
+    (!poison.is_empty() && poison.iter().all(is_buried)).then_some(begin)
 }

@@ -177,6 +177,7 @@ impl Debezium {
                 row: entry.after.map(|row| row.iter().map(json).collect()),
                 wide: entry.wide,
                 poison: entry.poison,
+                is_removed: false,
             };
             out.1.push(table, id, moment);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use distributary::delivery::grave::{Grave, Remains, Unburied};
 use distributary::source::Partition;
-use distributary::source::reread::{Original, Originals};
+use distributary::source::reread::{Missing, Original, Originals};
 use futures_util::future::BoxFuture;
 
 use super::process::Process;
@@ -34,7 +34,14 @@ impl Originals for Post {
                 return Err("no answer".to_owned());
             }
             let state = self.world.lock();
-            let record = state.log.at(partition, offset).expect("it was delivered");
+            let Some(record) = state.log.at(partition, offset) else {
+                // It was delivered.
+                let missing = Some(Missing::Compacted);
+                return Ok(Original {
+                    missing,
+                    ..Original::default()
+                });
+            };
             Ok(Original {
                 timestamp_ms: record.timestamp_ms,
                 key: Some(record.key.clone()),

@@ -1,13 +1,15 @@
 //! Thousands of runs of the real pipeline and sink tasks in a simulated world.
 //!
-//! Everything around them is made up: topics and group ([`group`], [`client`]), stores and the ways
-//! to them ([`link`]), dead letters ([`letters`]), one to three processes that are killed, frozen and
-//! stopped ([`nemesis`]). The clock is virtual, and every decision is a throw of the seed's dice, so
+//! Everything around them is made up: rows and what Debezium says of them ([`workload`],
+//! [`debezium`]), topics and group ([`group`], [`client`], [`cleaner`]), stores and the ways to them
+//! ([`link`]), dead letters ([`letters`]), one to three processes that are killed, frozen and stopped
+//! ([`nemesis`]). The clock is virtual, and every decision is a throw of the seed's dice, so
 //! a run takes milliseconds and can be repeated: `SIM_SEED=7 cargo test --test main simulation --
 //! --nocapture` runs that seed alone and tells what happened. `SIM_SEEDS=100000` runs more.
 
 mod cache;
 mod check;
+mod cleaner;
 mod client;
 mod debezium;
 mod documents;

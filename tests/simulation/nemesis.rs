@@ -25,7 +25,7 @@ struct Seat {
 
 /// Changes rows until it is calm, and a little beyond.
 pub(super) async fn change_rows(world: Arc<World>) {
-    let mut workload = Workload::new(world.settings.calm_at);
+    let mut workload = Workload::new(&world.settings);
     let until = world.settings.calm_at + Duration::from_millis(500);
     while world.now() < until {
         for _ in 0..fastrand::u32(1..8) {
@@ -43,6 +43,7 @@ pub(super) async fn run(world: &Arc<World>) {
         .collect();
     let mut started = 0;
     let workload = tokio::spawn(change_rows(Arc::clone(world)));
+    tokio::spawn(super::cleaner::run(Arc::clone(world)));
     while world.now() < world.settings.calm_at && !world.is_broken() {
         seats
             .iter_mut()

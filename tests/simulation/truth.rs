@@ -3,7 +3,8 @@
 //! Where every column was sent, that is the row. A wide column that was not is what it was before, or
 //! nothing where the row came with a change of its key: no store knows it then, until it changes. And
 //! where what came before became a dead letter, it may be as it was before that one; or as the dead
-//! letter had it, for an update may be read together with the poison that it mends.
+//! letter had it, for an update may be read together with the poison that it mends. Likewise where
+//! compaction has removed what came before.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,8 @@ pub(super) struct Moment {
     pub(super) row: Option<Vec<Value>>,
     pub(super) wide: Wide,
     pub(super) poison: [bool; 3],
+    /// Whether its record is no longer there, perhaps unread.
+    pub(super) is_removed: bool,
 }
 
 /// What a store may have of a row.
@@ -102,6 +105,14 @@ impl Truth {
         self.0.entry((table, id)).or_default().push(moment);
     }
 
+    /// Compaction has removed the record, which the group may not have read.
+    pub(super) fn remove(&mut self, row: (TableId, u64), version: i64) {
+        let moments = self.0.entry(row).or_default().iter_mut();
+        moments
+            .filter(|it| it.version == version)
+            .for_each(|it| it.is_removed = true);
+    }
+
     /// Every row that ever was.
     pub(super) fn rows(&self) -> impl Iterator<Item = (TableId, u64)> {
         self.0.keys().copied()
@@ -120,7 +131,9 @@ type Is<'a> = &'a dyn Fn(&Moment) -> bool;
 fn wide<'a>(moments: &'a [Moment], is_poison: Is<'_>, is_buried: Is<'_>) -> Vec<Option<&'a Value>> {
     let mut found = Vec::new();
     let mut ends = vec![moments.len()];
-    while let Some(end) = ends.pop() {
+    let mut next = 0;
+    while let Some(&end) = ends.get(next) {
+        next += 1;
         let Some((last, before)) = moments[..end].split_last() else {
             found.push(None);
             continue;
@@ -129,18 +142,21 @@ fn wide<'a>(moments: &'a [Moment], is_poison: Is<'_>, is_buried: Is<'_>) -> Vec<
             Wide::Sent => found.push(last.row.as_ref().map(|it| &it[WIDE])),
             Wide::Left => found.push(None),
             Wide::Kept => {
-                ends.push(before.len());
-                ends.extend(before_poison(before, is_poison, is_buried));
+                let others = bases(before, is_poison, is_buried);
+                let new: Vec<_> = others.filter(|it| !ends.contains(it)).collect();
+                ends.extend(new);
             }
         }
     }
     found
 }
 
-/// Where the poison at the end of these begins, if all of it was buried.
-fn before_poison(moments: &[Moment], is_poison: Is<'_>, is_buried: Is<'_>) -> Option<usize> {
-    let taken = moments.iter().rposition(|it| !is_poison(it));
-    let begin = taken.map_or(0, |it| it + 1);
-    let poison = &moments[begin..];
-    (!poison.is_empty() && poison.iter().all(is_buried)).then_some(begin)
+/// How many of these a store may have seen that goes on from the last one it has seen.
+fn bases(moments: &[Moment], is_poison: Is<'_>, is_buried: Is<'_>) -> impl Iterator<Item = usize> {
+    let is_missed = move |it: &Moment| it.is_removed || (is_poison(it) && is_buried(it));
+    let seen = moments.iter().rposition(|it| !is_missed(it));
+    let least = seen.map_or(0, |it| it + 1);
+    // Poison is passed over together with what was poison before it.
+    let is_base = |&end: &usize| end == moments.len() || end == 0 || !is_poison(&moments[end - 1]);
+    (least..=moments.len()).filter(is_base)
 }

@@ -27,6 +27,8 @@ pub(super) struct Settings {
     pub(super) budget: u64,
     /// Whether a cache key is to be removed twice (D7).
     pub(super) twice: bool,
+    /// Whether the topics are: then there is no poison, for a letter needs its record.
+    pub(super) is_compacted: bool,
     /// How often what can fail does, of one.
     pub(super) faults: f64,
     /// When the faults end.
@@ -42,6 +44,7 @@ impl Settings {
             in_flight: fastrand::usize(1..4),
             budget: fastrand::u64(1_000..20_000),
             twice: fastrand::u32(..4) > 0,
+            is_compacted: fastrand::u32(..4) == 0,
             faults: [0.0, 0.5, 1.0][fastrand::usize(..3)],
             calm_at: Duration::from_millis(fastrand::u64(1_500..5_000)),
         }

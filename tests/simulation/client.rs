@@ -20,8 +20,8 @@ use super::rows::{partition_count, tables};
 use super::stored::Stored;
 use super::world::World;
 
-/// How far below the start records are read again.
-const LOOK_BACK: i64 = 20;
+/// How far below the start records are read again. So little that a note's `since` matters.
+const LOOK_BACK: i64 = 2;
 /// How often what is stored is committed.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 const WATERMARKS_EVERY: Duration = Duration::from_secs(1);

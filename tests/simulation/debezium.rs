@@ -95,6 +95,23 @@ impl Debezium {
         self.write(table, id(after), &entry, out);
     }
 
+    /// A row whose key another one has taken already changes before it leaves.
+    pub(super) fn update_taken(
+        &mut self,
+        table: TableId,
+        (before, after): (&Row, &Row),
+        out: &mut Out,
+    ) {
+        let entry = Entry {
+            op: "u",
+            before: Some(before),
+            after: Some(after),
+            counts: false,
+            ..NOTHING
+        };
+        self.write(table, id(after), &entry, out);
+    }
+
     pub(super) fn delete(&mut self, table: TableId, row: &Row, out: &mut Out) {
         let entry = Entry {
             op: "d",

@@ -154,10 +154,16 @@ impl Workload {
 
     fn swap(&mut self, table: TableId, from: u64, to: u64, out: &mut Out) {
         let first = self.rows.remove(&(table, from)).unwrap();
-        let second = self.rows.remove(&(table, to)).unwrap();
+        let mut second = self.rows.remove(&(table, to)).unwrap();
         self.debezium.leave(table, (&first.row, to), false, out);
         self.arrive(table, &first, to, out);
-        // Its `d` is about a row whose key the first has taken already.
+        // From here on it is about a row whose key the first has taken already.
+        for _ in 0..fastrand::u32(..5) {
+            let before = second.row.clone();
+            second.row[2] = fastrand::u32(..1000).to_string();
+            self.debezium
+                .update_taken(table, (&before, &second.row), out);
+        }
         self.debezium.leave(table, (&second.row, from), true, out);
         self.arrive(table, &second, from, out);
     }

@@ -4,27 +4,32 @@ use tokio::time::Instant;
 
 use super::Rebalance;
 use super::drain::Drain;
+use super::intake::Intake;
 use super::run::{Next, Pipeline};
 use crate::delivery::Order;
 use crate::source::{Partition, SourceCommand};
 
 impl Pipeline {
     pub(super) fn stop(&mut self) -> Next {
-        self.stopping = true;
         let partitions = self.intakes.keys().copied().collect();
         tracing::info!("stopping: waiting for what is in flight");
         self.begin_drain(partitions);
+        self.stopping = true;
         Next::Go
     }
 
     pub(super) fn begin_drain(&mut self, mut partitions: Vec<Partition>) {
+        let mut deadline = Instant::now() + self.wiring.drain_timeout;
         if let Some(before) = self.drain.take() {
             partitions.extend(before.partitions);
+            if self.stopping {
+                // Whoever stops us counts from then on.
+                deadline = before.deadline;
+            }
         }
         for sink in &self.wiring.sinks {
             sink.order(Order::Drain(partitions.clone()));
         }
-        let deadline = Instant::now() + self.wiring.drain_timeout;
         self.drain = Some(Drain::new(partitions, self.wiring.sinks.len(), deadline));
     }
 
@@ -44,7 +49,8 @@ impl Pipeline {
         let partitions = std::mem::take(&mut self.drain)
             .map(|it| it.partitions)
             .unwrap_or_default();
-        let offsets = self.take_commits(|partition| partitions.contains(&partition));
+        let is_given_up = |partition| partitions.contains(&partition);
+        let offsets = self.commits(is_given_up, Intake::last_commit);
         self.forget(&partitions);
         if self.stopping {
             self.timed_out = timed_out;

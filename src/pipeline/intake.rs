@@ -82,14 +82,23 @@ impl Intake {
 
     /// The watermark to commit, if it has moved.
     pub(super) fn take_commit(&mut self, table: &Table) -> Option<(NextOffset, CommitNote)> {
-        let (next, last) = self.ledger.take_watermark()?;
-        let since = self.moves.since(next.get());
-        let note = CommitNote {
-            last,
-            since,
+        let next = self.ledger.take_watermark()?;
+        Some((next, self.note_at(next, table)))
+    }
+
+    /// The watermark to commit when the partition is given up, told before or not: what was told
+    /// meanwhile came to a poll thread that had already given it up.
+    pub(super) fn last_commit(&mut self, table: &Table) -> Option<(NextOffset, CommitNote)> {
+        let next = self.ledger.watermark();
+        (next > self.start).then(|| (next, self.note_at(next, table)))
+    }
+
+    fn note_at(&mut self, next: NextOffset, table: &Table) -> CommitNote {
+        CommitNote {
+            last: self.ledger.last(),
+            since: self.moves.since(next.get()),
             ..self.note(table)
-        };
-        Some((next, note))
+        }
     }
 
     /// The note of a first commit, before anything was done.

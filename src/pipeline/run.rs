@@ -1,8 +1,9 @@
 //! The pipeline task's loop.
 //!
-//! One await, a biased select. Its arms in order, and why: the stop signal; reports of the sinks,
-//! which free the budget; events of the source, which fill it; the timer, which stores watermarks, ends
-//! drains and lets records through that have waited long enough, and sleeps when there are none.
+//! One await, a biased select. Its arms in order, and why: the stop signal; the timer, which stores
+//! watermarks, ends drains and lets records through that have waited long enough, comes too seldom to
+//! hold up anybody, and sleeps when there are none; reports of the sinks, which free the budget;
+//! events of the source, which fill it, and may never cease.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use crate::source::{
 };
 
 /// How often drains are looked at and watermarks stored.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// How long leaving the group may take: the last commit, and the farewell.
 const LEAVE_TIMEOUT: Duration = COMMIT_DEADLINE.saturating_add(Duration::from_secs(2));
@@ -122,7 +123,7 @@ impl Pipeline {
             // The ledger is not to be believed where it has broken its own rules.
             let offsets = match fatal {
                 Fatal::Bug(_) => Vec::new(),
-                _ => self.take_commits(|_| true),
+                _ => self.commits(|_| true, Intake::last_commit),
             };
             self.command(SourceCommand::Stop(offsets));
         }
@@ -151,12 +152,12 @@ impl Pipeline {
             let next = tokio::select! {
                 biased;
                 () = self.wiring.stop.cancelled(), if !self.stopping => self.stop(),
+                _ = tick.tick(), if waits_for_time => self.tick(),
                 Some(report) = self.wiring.reports.recv() => self.settle(report)?,
                 event = self.wiring.source.events.recv(), if takes => match event {
                     Some(event) => self.take(event)?,
                     None => return Err(Fatal::Bug("the poll thread has ended without a word".to_owned())),
                 },
-                _ = tick.tick(), if waits_for_time => self.tick(),
             };
             if matches!(next, Next::Ended) {
                 return if self.timed_out {
@@ -291,7 +292,7 @@ impl Pipeline {
 
     fn tick(&mut self) -> Next {
         if std::mem::take(&mut self.touched) {
-            let offsets = self.take_commits(|_| true);
+            let offsets = self.commits(|_| true, Intake::take_commit);
             if !offsets.is_empty() {
                 self.command(SourceCommand::Store(offsets));
             }
@@ -300,9 +301,11 @@ impl Pipeline {
         Next::Go
     }
 
-    pub(super) fn take_commits(
+    /// What `commit` answers of each of the wanted partitions.
+    pub(super) fn commits(
         &mut self,
         wanted: impl Fn(Partition) -> bool,
+        commit: impl Fn(&mut Intake, &Table) -> Option<(NextOffset, CommitNote)>,
     ) -> Vec<(Partition, NextOffset, CommitNote)> {
         let tables = &self.wiring.tables;
         let intakes = self
@@ -311,9 +314,7 @@ impl Pipeline {
             .filter(|(partition, _)| wanted(**partition));
         let commits = intakes.filter_map(|(&partition, intake)| {
             let table = &tables[usize::from(partition.table.0)];
-            intake
-                .take_commit(table)
-                .map(|(next, note)| (partition, next, note))
+            commit(intake, table).map(|(next, note)| (partition, next, note))
         });
         commits.collect()
     }

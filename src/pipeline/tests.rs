@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::run::TICK;
 use super::{Pipeline, Wiring};
 use crate::change::{ProjectionId, TableId};
 use crate::config::{self, Table};
@@ -21,8 +22,16 @@ const PARTITION: Partition = Partition {
     number: 0,
 };
 
+const OTHER: Partition = Partition {
+    number: 1,
+    ..PARTITION
+};
+
 /// Far more than a channel takes, and less than records wait for an ack.
 const MOMENT: Duration = Duration::from_millis(100);
+
+/// How long a drain may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is on either side of a pipeline with a budget of 1 MiB.
 struct Played {
@@ -30,12 +39,27 @@ struct Played {
     commands: std_mpsc::Receiver<SourceCommand>,
     inbox: mpsc::UnboundedReceiver<ToSink<Document>>,
     reports: mpsc::UnboundedSender<Report>,
+    stop: CancellationToken,
     next: i64,
 }
 
 impl Played {
+    /// A pipeline that runs and has a partition.
     async fn start() -> Self {
-        let (events, to_pipeline) = mpsc::channel(4);
+        let (pipeline, played) = Self::wire(4);
+        tokio::spawn(pipeline.run());
+        played.assign(PARTITION).await;
+        played
+    }
+
+    async fn assign(&self, partition: Partition) {
+        let assigned = SourceEvent::Assigned(vec![assigned(partition)]);
+        self.events.send(assigned).await.unwrap();
+    }
+
+    /// A pipeline before which so many events may wait.
+    fn wire(events: usize) -> (Pipeline, Self) {
+        let (events, to_pipeline) = mpsc::channel(events);
         let (from_pipeline, commands) = std_mpsc::channel();
         let (inlet, inbox) = inlet(Arc::new(Projectors::new(1, [projector()])));
         let (report_to, reports) = mpsc::unbounded_channel();
@@ -52,46 +76,36 @@ impl Played {
             report_to: report_to.clone(),
             dead_letters,
             budget: 1 << 20,
-            drain_timeout: Duration::from_secs(1),
+            drain_timeout: DRAIN_TIMEOUT,
             observer: Box::new(()),
             first_commit: None,
             stop: CancellationToken::new(),
         };
-        tokio::spawn(Pipeline::new(wiring).run());
-        let assigned = Assigned {
-            partition: PARTITION,
-            generation: 1,
-            start: NextOffset::given(0),
-            note: None,
-            as_of: None,
-            partition_count: 1,
-            high: 1,
-        };
-        let assigned = SourceEvent::Assigned(vec![assigned]);
-        events.send(assigned).await.unwrap();
-        Self {
+        let played = Self {
             events,
             commands,
             inbox,
             reports: report_to,
+            stop: wiring.stop.clone(),
             next: 0,
-        }
+        };
+        (Pipeline::new(wiring), played)
     }
 
     /// The source delivers a record of so many bytes.
     async fn deliver(&mut self, bytes: usize) {
+        self.deliver_of(PARTITION, bytes).await;
+    }
+
+    async fn deliver_of(&mut self, partition: Partition, bytes: usize) {
         let text = "x".repeat(bytes);
         let value = format!(
             r#"{{"after":{{"id":1,"text":"{text}"}},"source":{{"schema":"public","table":"items"}},"op":"c"}}"#
         );
         let record = Record {
-            partition: PARTITION,
-            generation: 1,
-            offset: self.next,
-            timestamp_ms: 0,
             key: Some(br#"{"id":1}"#),
             value: Some(value.as_bytes()),
-            old_key: None,
+            ..empty(partition, self.next)
         };
         self.next += 1;
         let records = SourceEvent::Records(Records::from_iter([record]));
@@ -115,9 +129,47 @@ impl Played {
         self.reports.send(report).unwrap();
     }
 
+    /// Waits for a command that is what is looked for.
+    async fn until<T>(&self, wanted: impl Fn(SourceCommand) -> Option<T>) -> T {
+        let told = async {
+            loop {
+                if let Some(told) = self.commands.try_iter().find_map(&wanted) {
+                    return told;
+                }
+                tokio::time::sleep(MOMENT / 10).await;
+            }
+        };
+        timeout(2 * DRAIN_TIMEOUT, told).await.expect("it is told")
+    }
+
     fn has_paused(&self) -> bool {
         let mut commands = self.commands.try_iter();
         commands.any(|it| matches!(it, SourceCommand::Pause(_)))
+    }
+}
+
+fn assigned(partition: Partition) -> Assigned {
+    Assigned {
+        partition,
+        generation: 1,
+        start: NextOffset::given(0),
+        note: None,
+        as_of: None,
+        partition_count: 2,
+        high: 1,
+    }
+}
+
+/// A record that concerns no sink.
+fn empty(partition: Partition, offset: i64) -> Record<'static> {
+    Record {
+        partition,
+        generation: 1,
+        offset,
+        timestamp_ms: 0,
+        key: None,
+        value: None,
+        old_key: None,
     }
 }
 
@@ -205,4 +257,69 @@ async fn a_sink_is_told_since_when_a_record_is_known_to_be_in_kafka() {
     assert!(second - first >= Duration::from_secs(1));
     assert_eq!(second, third);
     assert!(fourth > third, "it is new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_are_given_up_are_committed_as_far_as_each_has_come() {
+    let mut played = Played::start().await;
+    played.assign(OTHER).await;
+    played.deliver_of(PARTITION, 1).await;
+    let first = played.arrives().await.expect("it is delivered");
+    played.deliver_of(OTHER, 1).await;
+    let second = played.arrives().await.expect("it is delivered");
+    let revoking = SourceEvent::Revoking(vec![PARTITION, OTHER]);
+    played.events.send(revoking).await.unwrap();
+    played.acknowledge(first);
+    // Meanwhile its watermark is told, to a poll thread that has given it up.
+    tokio::time::sleep(3 * MOMENT).await;
+    played.acknowledge(second);
+    let released = played.until(|command| match command {
+        SourceCommand::Release(offsets) => Some(offsets),
+        _ => None,
+    });
+    let mut released: Vec<_> = released.await.into_iter().map(|it| (it.0, it.1)).collect();
+    released.sort();
+    let to = |offset| NextOffset::after(offset);
+    assert_eq!(released, [(PARTITION, to(0)), (OTHER, to(1))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoke_in_the_middle_of_a_stop_does_not_put_off_its_end() {
+    let mut played = Played::start().await;
+    played.deliver(1).await;
+    assert!(played.arrives().await.is_some(), "it is never acknowledged");
+    let begun = tokio::time::Instant::now();
+    played.stop.cancel();
+    tokio::time::sleep(DRAIN_TIMEOUT / 2).await;
+    let revoking = SourceEvent::Revoking(vec![PARTITION]);
+    played.events.send(revoking).await.unwrap();
+    let is_stop = |it| matches!(it, SourceCommand::Stop(_)).then_some(());
+    played.until(is_stop).await;
+    assert!(begun.elapsed() < DRAIN_TIMEOUT + 2 * MOMENT);
+}
+
+#[tokio::test]
+async fn watermarks_are_told_while_records_never_cease_to_come() {
+    const BATCHES: i64 = 4_000;
+    const RECORDS: i64 = 50;
+    let (pipeline, played) = Played::wire(BATCHES as usize + 2);
+    let tell = |event| played.events.try_send(event).unwrap();
+    tell(SourceEvent::Assigned(vec![assigned(PARTITION)]));
+    for first in (0..BATCHES).map(|batch| batch * RECORDS) {
+        let records = (first..first + RECORDS).map(|offset| empty(PARTITION, offset));
+        tell(SourceEvent::Records(records.collect()));
+    }
+    tell(SourceEvent::Stopped);
+    let begun = std::time::Instant::now();
+    pipeline.run().await.unwrap();
+    assert!(begun.elapsed() > 2 * TICK, "{:?}", begun.elapsed());
+    let watermarks = played
+        .commands
+        .try_iter()
+        .filter_map(|command| match command {
+            SourceCommand::Store(offsets) => Some(offsets[0].1),
+            _ => None,
+        });
+    // The first one is the start.
+    assert!(watermarks.count() > 1);
 }

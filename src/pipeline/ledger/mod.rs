@@ -297,12 +297,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// The watermark and the last record below it, when it has moved since the last call.
-    pub fn take_watermark(&mut self) -> Option<(NextOffset, Option<(i64, i64)>)> {
-        (self.watermark > self.taken).then(|| {
-            self.taken = self.watermark;
-            (self.watermark, self.last)
-        })
+    /// The watermark, when it has moved since the last call.
+    pub fn take_watermark(&mut self) -> Option<NextOffset> {
+        let has_moved = self.watermark > self.taken;
+        self.taken = self.watermark;
+        has_moved.then_some(self.watermark)
+    }
+
+    /// The offset and timestamp of the last record below the watermark, where known.
+    #[must_use]
+    pub fn last(&self) -> Option<(i64, i64)> {
+        self.last
     }
 
     fn push(&mut self, entry: Entry) {

@@ -90,7 +90,8 @@ impl Intake {
     /// meanwhile came to a poll thread that had already given it up.
     pub(super) fn last_commit(&mut self, table: &Table) -> Option<(NextOffset, CommitNote)> {
         let next = self.ledger.watermark();
-        (next > self.start).then(|| (next, self.note_at(next, table)))
+        let is_new = next > self.start || self.note.is_none();
+        is_new.then(|| (next, self.note_at(next, table)))
     }
 
     fn note_at(&mut self, next: NextOffset, table: &Table) -> CommitNote {

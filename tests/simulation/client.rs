@@ -46,6 +46,8 @@ pub(super) struct Client {
     generation: Generation,
     assigning: Option<Vec<Partition>>,
     revoking: Option<Vec<Partition>>,
+    /// Watermarks that came when their partitions were being given up.
+    late: BTreeMap<Partition, NextOffset>,
     paused: BTreeSet<Partition>,
     stored: Stored,
     commit_at: Duration,
@@ -72,6 +74,7 @@ impl Client {
             generation: 0,
             assigning: None,
             revoking: None,
+            late: BTreeMap::new(),
             paused: BTreeSet::new(),
             stored: Stored::new(world, process),
             commit_at: Duration::ZERO,
@@ -118,10 +121,15 @@ impl Client {
     async fn obey(&mut self, command: SourceCommand) {
         match command {
             SourceCommand::Store(offsets) => {
-                let mut offsets = offsets;
                 let owned = |it: &Partition| self.owned.get(it);
-                offsets.retain(|it| owned(&it.0).is_some_and(|owned| it.1 >= owned.start));
-                self.stored.put(offsets);
+                let may = |it: &Partition, next| owned(it).is_some_and(|owned| next >= owned.start);
+                let (stored, late): (Vec<_>, Vec<_>) =
+                    offsets.into_iter().partition(|it| may(&it.0, it.1));
+                self.stored.put(stored);
+                let revoking = self.revoking.iter().flatten();
+                let revoking: BTreeSet<_> = revoking.collect();
+                let late = late.iter().filter(|it| revoking.contains(&it.0));
+                self.late.extend(late.map(|it| (it.0, it.1)));
             }
             SourceCommand::Pause(partitions) => {
                 let owned = partitions.iter().filter(|it| self.owned.contains_key(it));
@@ -133,11 +141,24 @@ impl Client {
             SourceCommand::Release(offsets) => {
                 if let Some(list) = self.revoking.take() {
                     list.iter().for_each(|&it| self.fence.close(it));
+                    self.hold_against_late(&offsets);
                     self.commit_now(offsets).await;
                     self.unassign(&list);
                 }
             }
             SourceCommand::Stop(_) => unreachable!("taken before"),
+        }
+    }
+
+    /// What is done of a partition when it is given up is committed, as far as it was ever told.
+    fn hold_against_late(&mut self, offsets: &[(Partition, NextOffset, CommitNote)]) {
+        for (partition, told) in std::mem::take(&mut self.late) {
+            let released = offsets.iter().find(|it| it.0 == partition).map(|it| it.1);
+            if released < Some(told) {
+                self.world.broken(format!(
+                    "{partition:?} was done to {told:?} and is released at {released:?}"
+                ));
+            }
         }
     }
 
@@ -219,6 +240,7 @@ impl Client {
 
     async fn give_up(&mut self, list: Vec<Partition>) {
         self.assigning = None;
+        self.late.clear();
         let partitions = self.disown(&list);
         if partitions.is_empty() {
             self.tell(SourceEvent::Lost(partitions)).await;

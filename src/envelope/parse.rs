@@ -122,7 +122,7 @@ impl<'a> Envelope<'a> {
                 Some(Field::Schema) => envelope.schema = Some(scanner.value()?),
                 Some(Field::Payload) => envelope.payload = Some(scanner.value()?),
                 _ => {
-                    scanner.pass_value()?;
+                    scanner.value()?;
                 }
             }
             more = scanner.another()?;

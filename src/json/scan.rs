@@ -98,7 +98,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes a value; where it lies in the text.
     #[inline]
-    pub(crate) fn pass_value(&mut self) -> Result<Range<usize>, Malformed> {
+    fn pass_value(&mut self) -> Result<Range<usize>, Malformed> {
         let first = self.peek().ok_or(Malformed)?;
         let start = self.at;
         match first {

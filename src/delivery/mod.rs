@@ -89,14 +89,17 @@ pub enum ToSink<M> {
     Order(Order),
 }
 
+/// Tells a drain from the next one, which may begin before the first one's answers have come.
+pub type DrainNumber = u32;
+
 /// What the pipeline tells a sink task.
 #[derive(Debug)]
 pub enum Order {
     /// Delete what all earlier changes of the table left, before any later one is applied.
     Truncate(Truncate),
-    /// Answer [`Report::drained`] when nothing of these partitions is open, or at once while the
-    /// store is in outage.
-    Drain(Vec<Partition>),
+    /// Answer [`Report::drained`] with the number when nothing of these partitions is open, or at
+    /// once while the store is in outage.
+    Drain(DrainNumber, Vec<Partition>),
     /// Forget what belongs to these partitions.
     Drop(Vec<Partition>),
 }
@@ -113,7 +116,7 @@ pub struct Report {
     /// Records that are done.
     pub acks: Vec<Ack>,
     /// The answer to [`Order::Drain`].
-    pub drained: bool,
+    pub drained: Option<DrainNumber>,
     /// The process must stop.
     pub fatal: Option<crate::error::Fatal>,
 }

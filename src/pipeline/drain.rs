@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use tokio::time::Instant;
 
+use crate::delivery::DrainNumber;
 use crate::source::Partition;
 
 /// A revoke or a stop that is under way.
 #[derive(Debug)]
 pub(super) struct Drain {
+    number: DrainNumber,
     pub(super) partitions: Vec<Partition>,
     pub(super) deadline: Instant,
     /// Sinks that have not answered.
@@ -16,17 +18,26 @@ pub(super) struct Drain {
 }
 
 impl Drain {
-    pub(super) fn new(partitions: Vec<Partition>, sinks: usize, deadline: Instant) -> Self {
+    pub(super) fn new(
+        number: DrainNumber,
+        partitions: Vec<Partition>,
+        sinks: usize,
+        deadline: Instant,
+    ) -> Self {
         Self {
+            number,
             partitions,
             deadline,
             waiting_for: (0..sinks).collect(),
         }
     }
 
-    /// A sink has nothing of these partitions any more, or is in outage and not waited for.
-    pub(super) fn answered(&mut self, sink: usize) {
-        self.waiting_for.remove(&sink);
+    /// A sink has nothing of the partitions of this drain any more, or is in outage and not waited
+    /// for. An answer to an earlier drain says nothing of this one.
+    pub(super) fn answered(&mut self, number: DrainNumber, sink: usize) {
+        if number == self.number {
+            self.waiting_for.remove(&sink);
+        }
     }
 
     /// Whether there is nothing more to wait for; `idle`: nothing of them waits for an ack.

@@ -27,10 +27,12 @@ impl Pipeline {
                 deadline = before.deadline;
             }
         }
-        for sink in &self.wiring.sinks {
-            sink.order(Order::Drain(partitions.clone()));
+        self.drains += 1;
+        let sinks = &self.wiring.sinks;
+        for sink in sinks {
+            sink.order(Order::Drain(self.drains, partitions.clone()));
         }
-        self.drain = Some(Drain::new(partitions, self.wiring.sinks.len(), deadline));
+        self.drain = Some(Drain::new(self.drains, partitions, sinks.len(), deadline));
     }
 
     pub(super) fn advance_drain(&mut self) {
@@ -55,7 +57,7 @@ impl Pipeline {
         if self.stopping {
             self.timed_out = timed_out;
             self.command(SourceCommand::Stop(offsets));
-        } else {
+        } else if !partitions.is_empty() {
             // Only now: while they drain, their lag is still ours to tell.
             self.wiring
                 .observer

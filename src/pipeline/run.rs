@@ -25,7 +25,7 @@ use super::{Observer, Rebalance, truncate};
 use crate::change::TableId;
 use crate::config::{COMMIT_DEADLINE, Table};
 use crate::delivery::dead_letter::DeadLetters;
-use crate::delivery::{Inlet, Report, Reports};
+use crate::delivery::{DrainNumber, Inlet, Report, Reports};
 use crate::envelope::Decoder;
 use crate::error::Fatal;
 use crate::source::{
@@ -80,6 +80,8 @@ pub struct Pipeline {
     pub(super) budget: Budget,
     pub(super) pace: Pace,
     pub(super) drain: Option<Drain>,
+    /// How many drains there were.
+    pub(super) drains: DrainNumber,
     pub(super) stopping: bool,
     /// Whether a watermark may have moved.
     pub(super) touched: bool,
@@ -104,6 +106,7 @@ impl Pipeline {
             budget: Budget::new(wiring.budget),
             pace: Pace::new(wiring.sinks.len()),
             drain: None,
+            drains: 0,
             stopping: false,
             touched: false,
             timed_out: false,
@@ -250,6 +253,8 @@ impl Pipeline {
         if !first.is_empty() {
             self.command(SourceCommand::Store(first));
         }
+        // A pause that was meant for an assignment that was lost may have come to this one.
+        self.command(SourceCommand::Resume(partitions.clone()));
         tracing::info!(
             partitions = partitions.len(),
             owned = self.intakes.len(),
@@ -273,10 +278,10 @@ impl Pipeline {
         for ack in report.acks {
             self.acknowledge(ack)?;
         }
-        if report.drained
-            && let (Some(drain), Some(sink)) = (&mut self.drain, report.sink)
+        if let (Some(number), Some(drain), Some(sink)) =
+            (report.drained, &mut self.drain, report.sink)
         {
-            drain.answered(sink);
+            drain.answered(number, sink);
         }
         Ok(Next::Go)
     }

@@ -298,6 +298,38 @@ async fn a_revoke_in_the_middle_of_a_stop_does_not_put_off_its_end() {
     assert!(begun.elapsed() < DRAIN_TIMEOUT + 2 * MOMENT);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_an_earlier_drain_does_not_end_a_stop() {
+    let mut played = Played::start().await;
+    played.deliver(1).await;
+    assert!(played.arrives().await.is_some(), "it is never acknowledged");
+    let revoking = SourceEvent::Revoking(vec![PARTITION]);
+    played.events.send(revoking).await.unwrap();
+    tokio::time::sleep(MOMENT).await;
+    let begun = tokio::time::Instant::now();
+    played.stop.cancel();
+    tokio::time::sleep(MOMENT).await;
+    let answer = Report {
+        sink: Some(0),
+        drained: Some(1),
+        ..Report::default()
+    };
+    played.reports.send(answer).unwrap();
+    let is_stop = |it| matches!(it, SourceCommand::Stop(_)).then_some(());
+    played.until(is_stop).await;
+    assert!(begun.elapsed() >= DRAIN_TIMEOUT, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assignment_ends_a_pause_that_was_meant_for_an_earlier_one() {
+    let played = Played::start().await;
+    let resumed = played.until(|command| match command {
+        SourceCommand::Resume(partitions) => Some(partitions),
+        _ => None,
+    });
+    assert_eq!(resumed.await, [PARTITION]);
+}
+
 #[tokio::test]
 async fn watermarks_are_told_while_records_never_cease_to_come() {
     const BATCHES: i64 = 4_000;

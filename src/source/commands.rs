@@ -62,8 +62,8 @@ impl Poller {
                     .pause(&self.group.list(&partitions))
                     .map_err(SourceError::Consumer)?;
             }
-            SourceCommand::Resume(partitions) => {
-                self.paused.retain(|it| !partitions.contains(it));
+            SourceCommand::Resume(mut partitions) => {
+                partitions.retain(|it| self.paused.remove(it));
                 self.ends.retain(|it, _| !partitions.contains(it));
                 consumer
                     .resume(&self.group.list(&partitions))

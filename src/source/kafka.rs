@@ -179,7 +179,7 @@ impl Poller {
             }
             polled = consumer.poll(Duration::ZERO);
         }
-        self.room = records.room();
+        self.room = records.room(2 * BATCH_BYTES as usize);
         if !records.is_empty() {
             reach("after-poll");
             self.tell(SourceEvent::Records(records));

@@ -131,9 +131,9 @@ impl Records {
         });
     }
 
-    /// How many, and how many bytes.
-    pub(super) fn room(&self) -> (usize, usize) {
-        (self.heads.len(), self.bytes.len())
+    /// How many, and how many bytes, at most so many.
+    pub(super) fn room(&self, bytes: usize) -> (usize, usize) {
+        (self.heads.len(), self.bytes.len().min(bytes))
     }
 
     /// How many.

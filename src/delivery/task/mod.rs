@@ -35,7 +35,7 @@ use super::observer::Observer;
 use super::receipts::{ReceiptBook, ReceiptId};
 use super::second::Second;
 use super::truncation::{Swept, Truncation};
-use super::{Delivery, Order, Projected, Projectors, Report, Reports, ToSink};
+use super::{Delivery, DrainNumber, Order, Projected, Projectors, Report, Reports, ToSink};
 use crate::change::ProjectionId;
 use crate::config::{Batch, Table};
 use crate::error::Fatal;
@@ -141,7 +141,7 @@ pub struct SinkTask<P: Projector, S> {
     burials: FuturesUnordered<Burial>,
     /// At most one at a time of each table, that is of its only partition.
     truncations: HashMap<Partition, Truncation<P::Mutation>>,
-    draining: Option<Vec<Partition>>,
+    draining: Option<(DrainNumber, Vec<Partition>)>,
     report: Report,
     /// Nothing is sent before this moment, because the fence was closed.
     fenced_until: Option<Instant>,
@@ -220,7 +220,7 @@ where
         match message {
             ToSink::Changes(projected) => self.receive(projected),
             ToSink::Order(Order::Truncate(truncate)) => self.truncate(truncate),
-            ToSink::Order(Order::Drain(partitions)) => self.drain(partitions),
+            ToSink::Order(Order::Drain(number, partitions)) => self.drain(number, partitions),
             ToSink::Order(Order::Drop(partitions)) => self.forget(&partitions),
         }
     }
@@ -270,16 +270,18 @@ where
         }
         partitions.iter().for_each(|&it| self.forget_truncate(it));
         self.second.drop_orphans(&mut self.book);
-        self.draining = None;
+        if let Some((_, draining)) = &mut self.draining {
+            draining.retain(|it| !partitions.contains(it));
+        }
     }
 
     fn answer_drain(&mut self) {
-        let Some(partitions) = &self.draining else {
+        let Some((number, partitions)) = &self.draining else {
             return;
         };
         if self.book.is_clear(partitions) || self.backoff.outage().is_some() {
+            self.report.drained = Some(*number);
             self.draining = None;
-            self.report.drained = true;
         }
     }
 
@@ -293,7 +295,7 @@ where
 
     /// Whether a drain waits for one of these: it does not wait for the delay of second writes.
     fn is_draining(&self, receipts: &[ReceiptId]) -> bool {
-        let Some(partitions) = &self.draining else {
+        let Some((_, partitions)) = &self.draining else {
             return false;
         };
         let partition = |it: &ReceiptId| self.book.ack(*it).partition();
@@ -302,8 +304,8 @@ where
             .any(|it| partitions.contains(&partition(it)))
     }
 
-    fn drain(&mut self, partitions: Vec<Partition>) {
-        self.draining = Some(partitions);
+    fn drain(&mut self, number: DrainNumber, partitions: Vec<Partition>) {
+        self.draining = Some((number, partitions));
         let waiting = std::mem::take(&mut self.second);
         let (urgent, rest) = waiting.split(|it| self.is_draining(&it.receipts));
         self.second = rest;
@@ -318,7 +320,7 @@ where
     fn send_report(&mut self) {
         let report = &self.report;
         let silent = report.received == 0 && report.acks.is_empty() && report.applied.is_empty();
-        if silent && !report.drained && report.fatal.is_none() {
+        if silent && report.drained.is_none() && report.fatal.is_none() {
             return;
         }
         let empty = Report {

@@ -226,7 +226,7 @@ impl Bench {
 
     /// Waits until the task answers that it has nothing of the partitions it was told to drain.
     async fn until_drained(&mut self) {
-        while !self.report().await.drained {}
+        while self.report().await.drained.is_none() {}
     }
 
     /// Waits until the task holds its store to be in an outage, or no longer.
@@ -300,7 +300,7 @@ async fn a_drain_hurries_the_second_writes_of_its_partitions_and_no_others() {
     bench.change(OTHER, 0, "2");
     bench.store.until_ended(2).await;
     let begun = Instant::now();
-    bench.inlet.order(Order::Drain(vec![TRUNCATED]));
+    bench.inlet.order(Order::Drain(1, vec![TRUNCATED]));
     bench.change(TRUNCATED, 1, "3");
     bench.until_done(TRUNCATED, 2).await;
     assert!(begun.elapsed() < SECOND);
@@ -354,4 +354,17 @@ async fn a_change_that_was_in_kafka_for_longer_than_the_delay_is_written_once() 
         let written = bench.store.log().len() - before;
         assert_eq!(written, writes, "known for {known_for:?}");
     }
+}
+
+#[tokio::test]
+async fn a_drain_goes_on_for_the_partitions_that_are_not_lost_meanwhile() {
+    let mut bench = Bench::new();
+    let gate = Gate::default();
+    bench.store.script([Fault::Hold(gate.clone())]);
+    bench.change(TRUNCATED, 0, "1");
+    bench.store.until_started(1).await;
+    bench.inlet.order(Order::Drain(1, vec![TRUNCATED, OTHER]));
+    bench.inlet.order(Order::Drop(vec![OTHER]));
+    gate.open();
+    bench.until_drained().await;
 }

@@ -22,7 +22,7 @@ async fn an_outage_that_a_last_write_of_a_partition_taken_away_meets_does_not_la
     bench.inlet.order(Order::Drop(vec![OTHER]));
     bench.store.set_down(Some(SinkError::Outage(outage())));
     // Its answer says that the task has taken the order before, too.
-    bench.inlet.order(Order::Drain(vec![OTHER]));
+    bench.inlet.order(Order::Drain(1, vec![OTHER]));
     bench.until_drained().await;
     gate.open();
     bench.until_outage(true).await;
@@ -39,7 +39,7 @@ async fn an_outage_lasts_while_a_write_that_may_show_its_end_is_under_way() {
     bench.store.until_started(2).await;
     bench.inlet.order(Order::Drop(vec![TRUNCATED]));
     // Its answer says that the task has taken the order before, too.
-    bench.inlet.order(Order::Drain(vec![TRUNCATED]));
+    bench.inlet.order(Order::Drain(1, vec![TRUNCATED]));
     bench.until_drained().await;
     assert!(*bench.in_outage.borrow());
     gate.open();

@@ -7,10 +7,10 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Expression};
 
 use super::bind::{Cell, Reader, Side, View, sides};
-use super::names::{Name, Names, Scope};
+use super::names::{Name, Names, Scope, check_words};
 use super::quick::{Quick, compared_with_numbers};
 use super::value::Fractions;
-use super::{TemplateError, check_trial, environment};
+use super::{TemplateError, check_trial, environment, words};
 use crate::change::Change;
 use crate::projector::ProjectError;
 
@@ -37,6 +37,7 @@ impl Condition {
             .compile_expression_owned(String::from(text))
             .map_err(|error| TemplateError::of_minijinja(text, &error))?;
         let names = Names::check(text, expression.undeclared_variables(true))?;
+        check_words(text, &words::of_expression(text))?;
         check_trial(text, expression.eval(names.sample()))?;
         Ok(Self {
             quick: Quick::parse(text),

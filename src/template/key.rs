@@ -8,9 +8,9 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, Value};
 use smallvec::SmallVec;
 
 use super::bind::{Cell, Reader, Side, View, sides};
-use super::names::{Name, Names, Scope};
+use super::names::{Name, Names, Scope, check_words};
 use super::value::{self, Fractions};
-use super::{TemplateError, check_trial, environment};
+use super::{TemplateError, check_trial, environment, words};
 use crate::change::Change;
 use crate::projector::ProjectError;
 
@@ -53,6 +53,7 @@ impl KeyTemplate {
             .get_template(TEMPLATE)
             .map_err(|error| TemplateError::of_minijinja(text, &error))?;
         let names = Names::check(text, template.undeclared_variables(true))?;
+        check_words(text, &words::of_template(text))?;
         check_trial(text, template.render(names.sample()))?;
         let renderer =
             plain(text).map_or_else(|| Renderer::Full(Box::new(environment)), Renderer::Plain);

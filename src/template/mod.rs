@@ -27,6 +27,7 @@ mod key;
 mod names;
 mod quick;
 mod value;
+mod words;
 
 pub use condition::Condition;
 pub use key::KeyTemplate;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use minijinja::Value;
 
 use super::TemplateError;
+use super::words::{STATEMENT, Word};
 
 /// Through which row a template reads a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,6 +114,41 @@ impl Names {
         self.columns.iter().any(|name| name.scope == scope)
     }
 }
+
+/// Refuses what [`Names::check`] is not told of: minijinja lists no name that it finds within a slice
+/// or a `filter` statement, and none that the template itself has given another meaning. Such a
+/// column would not be bound, and read as null.
+pub(super) fn check_words(text: &str, words: &[Word<'_>]) -> Result<(), TemplateError> {
+    for (at, word) in words.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|it| words.get(it));
+        let before = before.map_or("", |it| it.text);
+        let after = words.get(at + 1).map_or("", |it| it.text);
+        let refused = |why: String| Err(TemplateError::at(text, word.offset, why));
+        match word.text {
+            // The name of an argument, `dict(key=…)`.
+            _ if after == "=" && word.within == Some('(') => {}
+            ":" if word.within == Some('[') => return refused(String::from(SLICE)),
+            "filter" | "autoescape" if before == STATEMENT => {
+                return refused(format!(
+                    "`{}`: there is no such statement here: write the filter behind each value, \
+                     `{{{{ … | lower }}}}`",
+                    word.text
+                ));
+            }
+            scope if Scope::parse(scope).is_some() && before != "." && after != "." => {
+                return refused(format!(
+                    "`{scope}`: it is a row of the change and can be nothing else: choose another \
+                     name"
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+const SLICE: &str = "there are no slices here: write `… is startingwith 'x'` in a condition, and for one \
+                     character or item `… | first`, `… | last` or, of a list, `…[0]`";
 
 /// minijinja's own functions.
 const GLOBALS: [&str; 3] = ["range", "dict", "namespace"];

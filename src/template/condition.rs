@@ -57,6 +57,12 @@ impl Condition {
         &self.names.columns
     }
 
+    /// Whether it reads `op`.
+    #[must_use]
+    pub fn reads_op(&self) -> bool {
+        self.names.op
+    }
+
     /// Whether it holds for the change; `either` shows the new row.
     ///
     /// # Errors

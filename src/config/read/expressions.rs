@@ -16,8 +16,18 @@ pub(super) fn template(node: &Node<'_>, table: Option<&Table>) -> Option<String>
 
 /// Reads and checks a condition on a row: of a document, a node or a relationship.
 pub(super) fn row_condition(node: &Node<'_>, table: Option<&Table>) -> Option<String> {
-    let (text, names) = condition(node, table)?;
-    for Name { scope, column } in &names {
+    let (text, condition) = condition(node, table)?;
+    if condition.reads_op() {
+        node.refuse(
+            Say::from(
+                "`op` says what happened last, and the condition decides whether the row as it is \
+                 now belongs to the store: the same row would come and go with each change",
+            )
+            .help("leave `op` out"),
+        );
+        return None;
+    }
+    for Name { scope, column } in condition.names() {
         if !matches!(scope, Scope::Key | Scope::After) {
             let scope = scope.as_str();
             refuse_name(
@@ -42,12 +52,12 @@ pub(super) fn key_condition(node: &Node<'_>, table: Option<&Table>) -> Option<St
 
 /// Whether a condition changed its mind can be told only from the old row, so every condition
 /// needs full replica identity (D4).
-fn condition(node: &Node<'_>, table: Option<&Table>) -> Option<(String, Vec<Name>)> {
+fn condition(node: &Node<'_>, table: Option<&Table>) -> Option<(String, Condition)> {
     let text = node.text()?;
     let compiled = Condition::compile(&text, name_of(table));
     let compiled = compiled.map_err(|error| refuse(node, &text, &error)).ok()?;
-    let names = compiled.names().to_vec();
-    check_names(node, &text, &names, table);
+    let names = compiled.names();
+    check_names(node, &text, names, table);
     let reads_old = table.is_some_and(|it| names.iter().any(|name| reads_old_row(name, it)));
     if let Some(table) = table
         && !table.full_identity
@@ -57,7 +67,7 @@ fn condition(node: &Node<'_>, table: Option<&Table>) -> Option<(String, Vec<Name
                    comes without it";
         node.refuse(full_identity(why, table));
     }
-    Some((text, names))
+    Some((text, compiled))
 }
 
 fn name_of(table: Option<&Table>) -> &str {

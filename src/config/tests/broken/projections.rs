@@ -135,7 +135,15 @@ fn templates_compile_and_read_what_can_be_known() {
             "write `after.status`",
         ),
         (WHEN, "when: «changed.status»", "write `after.status`"),
+        (
+            WHEN,
+            "when: «after.status == 'live' and op != 'r'»",
+            "`op` says what happened last",
+        ),
     ]);
+    // The keys of a cache may depend on what happens.
+    let of_cache = r#"invalidate: [{key: "p:{{ key.id }}", when: op == 'd'}]"#;
+    valid(&shop_with(INVALIDATE, of_cache));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Expression};
 
-use super::bind::{Cell, Reader, Side, View, sides};
+use super::bind::{Reader, Side, View, sides};
+use super::compare::{self, Comparison};
 use super::names::{Name, Names, Scope, check_words};
-use super::quick::{Quick, compared_with_numbers};
+use super::quick::Quick;
 use super::value::Fractions;
 use super::{TemplateError, check_trial, environment, words};
 use crate::change::Change;
@@ -20,8 +21,7 @@ use crate::projector::ProjectError;
 pub struct Condition {
     expression: Expression<'static, 'static>,
     quick: Option<Quick>,
-    /// Columns that must not be texts.
-    numbers: Vec<Name>,
+    comparisons: Vec<Comparison>,
     names: Names,
     reader: Reader,
 }
@@ -37,11 +37,12 @@ impl Condition {
             .compile_expression_owned(String::from(text))
             .map_err(|error| TemplateError::of_minijinja(text, &error))?;
         let names = Names::check(text, expression.undeclared_variables(true))?;
-        check_words(text, &words::of_expression(text))?;
+        let words = words::of_expression(text);
+        check_words(text, &words)?;
         check_trial(text, expression.eval(names.sample()))?;
         Ok(Self {
             quick: Quick::parse(text),
-            numbers: compared_with_numbers(text, &names.columns),
+            comparisons: compare::find(&words),
             names,
             expression,
             reader: Reader {
@@ -98,16 +99,8 @@ impl Condition {
         {
             return Ok(holds);
         }
-        for name in &self.numbers {
-            if let Cell::Json(json) = view.cell(name)?
-                && json.starts_with('"')
-            {
-                let (scope, column) = (name.scope.as_str(), &name.column);
-                return Err(self.reader.unusable(format!(
-                    "column `{column}` is text and is compared with a number: write \
-                     `{scope}.{column} | float`"
-                )));
-            }
+        for comparison in &self.comparisons {
+            comparison.check(view)?;
         }
         let context = view.context(&self.names, Fractions::Float)?;
         let result = self.expression.eval(context);

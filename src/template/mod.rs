@@ -22,6 +22,7 @@
 //! for a null stock.
 
 mod bind;
+mod compare;
 mod condition;
 mod key;
 mod names;

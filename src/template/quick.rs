@@ -1,5 +1,4 @@
-//! What can be told of a condition from its text: whether it is one of the two commonest forms,
-//! which need no minijinja, and which columns it compares with a number.
+//! The two commonest forms of a condition, which need no minijinja.
 
 use super::bind::Cell;
 use super::names::{Name, Scope};
@@ -79,50 +78,6 @@ impl Comparison {
     }
 }
 
-/// Those of `names` that stand in a comparison beside a literal number.
-///
-/// minijinja orders every text above every number, so `after.price > 100` would hold for each text
-/// `"1.50"`; whoever evaluates the condition refuses texts in these columns instead.
-pub(super) fn compared_with_numbers(condition: &str, names: &[Name]) -> Vec<Name> {
-    let beside_a_number = |name: &&Name| {
-        let wanted = format!("{}.{}", name.scope.as_str(), name.column);
-        condition.match_indices(&wanted).any(|(start, _)| {
-            let (before, rest) = condition.split_at(start);
-            let after = rest.get(wanted.len()..).unwrap_or_default();
-            !before.ends_with(is_name)
-                && !after.starts_with(is_name)
-                && (number_follows(after) || number_precedes(before))
-        })
-    };
-    names.iter().filter(beside_a_number).cloned().collect()
-}
-
-const OPERATORS: [&str; 6] = ["<=", ">=", "==", "!=", "<", ">"];
-
-fn number_follows(text: &str) -> bool {
-    let text = text.trim_start();
-    let mut operands = OPERATORS.iter().filter_map(|it| text.strip_prefix(it));
-    operands.any(|operand| {
-        let operand = operand.trim_start().trim_start_matches(['-', '+']);
-        let end = operand.find(|c| !is_name(c)).unwrap_or(operand.len());
-        is_number(operand.split_at(end).0)
-    })
-}
-
-fn number_precedes(text: &str) -> bool {
-    let text = text.trim_end();
-    let mut operands = OPERATORS.iter().filter_map(|it| text.strip_suffix(it));
-    operands.any(|operand| {
-        let operand = operand.trim_end();
-        let start = operand.rfind(|c| !is_name(c)).map_or(0, |at| at + 1);
-        operand.get(start..).is_some_and(is_number)
-    })
-}
-
-fn is_number(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_digit())
-}
-
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
 }
@@ -156,34 +111,6 @@ mod tests {
             "after.a == '",
         ] {
             assert_eq!(Quick::parse(condition), None, "{condition}");
-        }
-    }
-
-    #[test]
-    fn columns_beside_a_number_are_found() {
-        let name = Name {
-            scope: Scope::After,
-            column: String::from("price"),
-        };
-        let found =
-            |condition| !compared_with_numbers(condition, std::slice::from_ref(&name)).is_empty();
-        for condition in [
-            "after.price > 100",
-            "after.price>=-1.5",
-            "100 < after.price and op == 'c'",
-            "(after.price == 0)",
-        ] {
-            assert!(found(condition), "{condition}");
-        }
-        for condition in [
-            "after.price | float > 100",
-            "after.price == '100'",
-            "after.price2 > 100",
-            "after.price.minor > 100",
-            "after.a1 < after.price",
-            "after.price > after.cost",
-        ] {
-            assert!(!found(condition), "{condition}");
         }
     }
 }

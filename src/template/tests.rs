@@ -193,15 +193,28 @@ fn conditions_compare_numbers_texts_and_booleans() {
 
 #[test]
 fn a_text_beside_a_number_is_poison_because_it_would_always_be_greater() {
-    let condition = Condition::compile("after.price > 100", "products").unwrap();
-    assert!(condition.holds(&insert(&[("price", "100.5")])).unwrap());
-    let error = condition
-        .holds(&insert(&[("price", r#""1.50""#)]))
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("`after.price | float`"),
-        "{error}"
-    );
+    let text = insert(&[("price", r#""1.50""#), ("stock", "2")]);
+    for condition in [
+        "after.price > 100",
+        "100 < after.price",
+        "(after.price) > 1000",
+        "after.stock < after.price",
+    ] {
+        let condition = Condition::compile(condition, "products").unwrap();
+        let number = insert(&[("price", "1000.5"), ("stock", "2")]);
+        assert!(condition.holds(&number).unwrap());
+        let error = condition.holds(&text).unwrap_err();
+        let advice = "`price` is text and is compared with a number: write `after.price | float`";
+        assert!(error.to_string().contains(advice), "{error}");
+    }
+    // What is advised.
+    for condition in [
+        "1 < after.price | float",
+        "(after.price | float) > 1",
+        "after.price | float < after.stock",
+    ] {
+        assert!(holds(condition, &text), "{condition}");
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ pub(super) struct Word<'a> {
     pub(super) offset: usize,
     /// The innermost bracket that is open around it; a bracket itself stands outside.
     pub(super) within: Option<char>,
+    /// How many brackets are open around it.
+    pub(super) depth: usize,
 }
 
 /// Begins a statement; the only one of minijinja's braces that is a word.
@@ -38,6 +40,7 @@ pub(super) fn of_template(text: &str) -> Vec<Word<'_>> {
                 text: STATEMENT,
                 offset: start,
                 within: None,
+                depth: 0,
             });
             let trims = from(text, start + 2).starts_with(['-', '+']);
             code(text, start + 2 + usize::from(trims), &mut words)
@@ -65,6 +68,7 @@ fn code<'a>(text: &'a str, mut at: usize, words: &mut Vec<Word<'a>>) -> usize {
                 text: rest.get(..length).unwrap_or(rest),
                 offset: at,
                 within: open.last().copied(),
+                depth: open.len(),
             });
         }
         if matches!(first, '(' | '[' | '{') {

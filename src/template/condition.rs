@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Expression};
+use minijinja::{Environment, Expression, Value};
 
 use super::bind::{Reader, Side, View, sides};
 use super::compare::{self, Comparison};
 use super::names::{Name, Names, Scope, check_words};
 use super::quick::Quick;
 use super::value::Fractions;
-use super::{TemplateError, check_trial, environment, words};
+use super::{TemplateError, check_nulls, check_trial, environment, words};
 use crate::change::Change;
 use crate::projector::ProjectError;
 
@@ -40,6 +40,8 @@ impl Condition {
         let words = words::of_expression(text);
         check_words(text, &words)?;
         check_trial(text, expression.eval(names.sample()))?;
+        check_nulls(text, &names, |context| expression.eval(context))?;
+        check_yield(text, &expression, &names)?;
         Ok(Self {
             quick: Quick::parse(text),
             comparisons: compare::find(&words),
@@ -113,6 +115,30 @@ impl Condition {
                 "it yields a {other}, not true or false: write a comparison"
             ))),
         }
+    }
+}
+
+/// Refuses what is no condition whatever the columns are.
+fn check_yield(
+    text: &str,
+    expression: &Expression<'_, '_>,
+    names: &Names,
+) -> Result<(), TemplateError> {
+    let values = [
+        Value::from("1"),
+        Value::from(1),
+        Value::from(true),
+        Value::from(vec![true]),
+    ];
+    let yields = values.map(|it| expression.eval(names.trial("u", |_| it.clone())));
+    let kinds = || yields.iter().flatten().map(Value::kind);
+    let is_answer = |it| matches!(it, ValueKind::Bool | ValueKind::None | ValueKind::Undefined);
+    match kinds().next() {
+        Some(other) if !kinds().any(is_answer) => {
+            let message = format!("it yields a {other}, not true or false: write a comparison");
+            Err(TemplateError::at(text, 0, message))
+        }
+        _ => Ok(()),
     }
 }
 

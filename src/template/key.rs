@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::bind::{Cell, Reader, Side, View, sides};
 use super::names::{Name, Names, Scope, check_words};
 use super::value::{self, Fractions};
-use super::{TemplateError, check_trial, environment, words};
+use super::{TemplateError, check_nulls, check_trial, environment, words};
 use crate::change::Change;
 use crate::projector::ProjectError;
 
@@ -55,6 +55,10 @@ impl KeyTemplate {
         let names = Names::check(text, template.undeclared_variables(true))?;
         check_words(text, &words::of_template(text))?;
         check_trial(text, template.render(names.sample()))?;
+        check_nulls(text, &names, |context| {
+            let rendered = template.render(context).map(drop);
+            rendered.or_else(|error| unprintable(&error).map(drop).ok_or(error))
+        })?;
         let renderer =
             plain(text).map_or_else(|| Renderer::Full(Box::new(environment)), Renderer::Plain);
         Ok(Self {
@@ -149,7 +153,7 @@ impl KeyTemplate {
             .get_template(TEMPLATE)
             .and_then(|template| template.render(context));
         rendered.map(Some).or_else(|error| {
-            match error.source().and_then(|source| source.downcast_ref()) {
+            match unprintable(&error) {
                 Some(Unprintable::Null) => Ok(None),
                 Some(Unprintable::NotScalar) => Err(self.reader.unusable(NOT_SCALAR)),
                 // minijinja's detail may quote values, its kind does not.
@@ -174,6 +178,10 @@ enum Unprintable {
     Null,
     #[error("list or object")]
     NotScalar,
+}
+
+fn unprintable(error: &Error) -> Option<&Unprintable> {
+    error.source()?.downcast_ref()
 }
 
 /// What `{{ … }}` prints: the same text that the plain renderer makes.

@@ -17,7 +17,7 @@
 //!
 //! Columns of a row that a change does not have (`before` of an insert, `after` of a delete) are
 //! null; on a delete without an old row the columns of the record key are still known. **A key that
-//! prints a null, or comes out empty, is no key.** The surprising fact: minijinja orders values of
+//! prints a null, or comes out empty, is no key**, and a null goes through filters as null. The surprising fact: minijinja orders values of
 //! different kinds (null below numbers below text) instead of failing, so `after.stock < 5` holds
 //! for a null stock.
 
@@ -26,6 +26,7 @@ mod compare;
 mod condition;
 mod key;
 mod names;
+mod nulls;
 mod quick;
 mod value;
 mod words;
@@ -33,6 +34,8 @@ mod words;
 pub use condition::Condition;
 pub use key::KeyTemplate;
 pub use names::{Name, Scope};
+
+use names::Names;
 
 /// A mistake in the text of a template or condition, for the person who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +90,32 @@ fn check_trial<T>(text: &str, trial: Result<T, minijinja::Error>) -> Result<(), 
     }
 }
 
+/// Tries what a template makes where columns are null, and refuses what fails then. Every column may
+/// be: nobody says which are declared NOT NULL, and a change may have only one of the rows.
+fn check_nulls<T>(
+    text: &str,
+    names: &Names,
+    mut trial: impl FnMut(minijinja::Value) -> Result<T, minijinja::Error>,
+) -> Result<(), TemplateError> {
+    let value = |is_null: bool| minijinja::Value::from((!is_null).then_some("1"));
+    let all = names.trial("u", |scope| value(scope != Scope::Key));
+    let of_a_delete = names.trial("d", |scope| value(scope == Scope::After));
+    let of_an_insert = names.trial("c", |scope| value(scope == Scope::Before));
+    for context in [all, of_a_delete, of_an_insert] {
+        if let Err(error) = trial(context) {
+            let mut error = TemplateError::of_minijinja(text, &error);
+            error.message = format!(
+                "it fails where a column is null, as `after.…` is on a delete and `before.…` on an \
+                 insert ({}): write `… | default('', true)`, `… | default(0, true)` or `… | \
+                 default([], true)`; `key.…` is never null",
+                error.message
+            );
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 /// An environment in which an unknown name is a mistake and nothing is escaped.
 ///
 /// Names are checked when a template is compiled and columns when they are bound, so the only
@@ -97,6 +126,7 @@ fn environment() -> minijinja::Environment<'static> {
     environment.set_debug(true);
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    nulls::pass(&mut environment);
     environment
 }
 

@@ -95,17 +95,28 @@ impl Names {
         Ok(names)
     }
 
-    /// A context in which every name means something, for a trial run.
+    /// A context in which every name means something, for a trial run. A text that is also a number
+    /// gets through most filters.
     pub(super) fn sample(&self) -> Value {
-        let mut root = BTreeMap::from([(Value::from("op"), Value::from("u"))]);
+        self.trial("u", |_| Value::from("1"))
+    }
+
+    /// The same with what each scope's columns shall be; `changed` is always a boolean.
+    pub(super) fn trial(&self, op: &str, column: impl Fn(Scope) -> Value) -> Value {
+        let mut root = BTreeMap::from([(Value::from("op"), Value::from(op))]);
         for of_scope in self.columns.chunk_by(|a, b| a.scope == b.scope) {
+            let Some(Name { scope, .. }) = of_scope.first() else {
+                continue;
+            };
+            let value = match scope {
+                Scope::Changed => Value::from(true),
+                scope => column(*scope),
+            };
             let columns: BTreeMap<_, _> = of_scope
                 .iter()
-                // A text that is also a number gets through most filters.
-                .map(|name| (Value::from(name.column.as_str()), Value::from("1")))
+                .map(|name| (Value::from(name.column.as_str()), value.clone()))
                 .collect();
-            let scope = of_scope.first().map_or("", |name| name.scope.as_str());
-            root.insert(Value::from(scope), Value::from(columns));
+            root.insert(Value::from(scope.as_str()), Value::from(columns));
         }
         Value::from(root)
     }

@@ -1,3 +1,5 @@
+mod nulls;
+
 use proptest::prelude::*;
 
 use super::{Condition, KeyTemplate, Name, Scope};

@@ -1,0 +1,119 @@
+//! What is null, or not there, in templates and conditions.
+
+use super::*;
+
+#[test]
+fn a_null_that_goes_through_a_filter_makes_no_key() {
+    let gone = change(
+        Op::Delete,
+        Some(&[("name", r#""Lamp""#), ("a", "{}")]),
+        None,
+    );
+    let null = insert(&[("name", "null"), ("a", "{}")]);
+    for filter in [
+        "lower",
+        "upper",
+        "trim",
+        "title",
+        "capitalize",
+        "length",
+        "string",
+        "first",
+        "int",
+        "float",
+        "replace('a', 'b')",
+        "trim | lower",
+    ] {
+        for of in ["after.name", "after.a.member"] {
+            let template = format!("n:{{{{ {of} | {filter} }}}}");
+            assert!(keys(&template, &null).is_empty(), "{template}");
+            assert!(keys(&template, &gone).is_empty(), "{template}");
+        }
+    }
+    assert_eq!(keys("n:{{ either.name | lower }}", &gone), ["n:lamp"]);
+    let fallback = "n:{{ after.name | lower | default('nobody', true) }}";
+    assert_eq!(keys(fallback, &null), ["n:nobody"]);
+    assert_eq!(
+        keys("n:{{ after.a.b | lower | default('x') }}", &null),
+        ["n:x"]
+    );
+}
+
+#[test]
+fn a_null_passes_no_test_on_texts_and_compares_behind_a_filter_as_before_it() {
+    let null = insert(&[("name", "null"), ("price", "null")]);
+    for condition in [
+        "after.name is startingwith 'n'",
+        "after.name is endingwith 'e'",
+        "after.name is lower",
+        "after.price | float > 100",
+        "after.name | length > 3",
+        "after.name | lower == 'none'",
+    ] {
+        assert!(!holds(condition, &null), "{condition}");
+    }
+    for condition in [
+        "after.name is none",
+        "after.name | lower is none",
+        "after.price | float < 1",
+    ] {
+        assert!(holds(condition, &null), "{condition}");
+    }
+}
+
+#[test]
+fn what_fails_on_a_null_is_refused_with_what_to_write() {
+    for template in [
+        "n:{{ after.stock * 2 }}",
+        "n:{{ either.stock - 1 }}",
+        "{% if op == 'd' %}{{ after.stock * 2 }}{% endif %}",
+        "{% if op == 'c' %}{{ before.stock * 2 }}{% endif %}",
+    ] {
+        let error = KeyTemplate::compile(template, "products").unwrap_err();
+        let advice = "`… | default(0, true)`";
+        assert!(error.message.contains(advice), "{template}: {error}");
+    }
+    for condition in ["after.stock % 2 == 0", "'x' in after.tags"] {
+        let error = Condition::compile(condition, "products").unwrap_err();
+        let advice = "`… | default([], true)`";
+        assert!(error.message.contains(advice), "{condition}: {error}");
+    }
+    // What is advised.
+    let gone = change(Op::Delete, None, None);
+    assert_eq!(
+        keys("n:{{ after.stock | default(0, true) * 2 }}", &gone),
+        ["n:0"]
+    );
+    assert_eq!(keys("n:{{ key.id | int % 4 }}", &gone), ["n:3"]);
+    assert!(!holds("'x' in after.tags | default([], true)", &gone));
+}
+
+#[test]
+fn a_condition_that_never_yields_a_boolean_is_refused() {
+    for condition in [
+        "after.name | upper",
+        "after.name | length",
+        "'live'",
+        "op",
+        "after.a ~ 'x'",
+    ] {
+        let error = Condition::compile(condition, "products").unwrap_err();
+        let advice = "write a comparison";
+        assert!(error.message.contains(advice), "{condition}: {error}");
+    }
+    for condition in [
+        "after.a",
+        "after.a or after.b",
+        "after.a.b | default(false)",
+        "after.flags[0]",
+        "after.flags | first",
+        "after.a if after.b else changed.c",
+        "true",
+        "none",
+    ] {
+        assert!(
+            Condition::compile(condition, "products").is_ok(),
+            "{condition}"
+        );
+    }
+}

@@ -143,6 +143,13 @@ impl<'a> View<'a> {
             for name in of_scope {
                 let value = match self.cell(name)? {
                     Cell::Bool(changed) => Bound::from(changed),
+                    Cell::Json(json) if names.with_members.contains(name) && is_json_text(json) => {
+                        return Err(self.reader.unusable(format!(
+                            "column `{0}` is text, and a member of it is read: write `{0}` in the \
+                             `json` list of its table",
+                            name.column
+                        )));
+                    }
                     Cell::Json(json) => value::parse(json, fractions).map_err(|reason| {
                         self.reader
                             .unusable(format!("column `{}`: {reason}", name.column))
@@ -155,6 +162,13 @@ impl<'a> View<'a> {
         }
         Ok(Bound::from(root))
     }
+}
+
+/// Whether it is an object or a list in a string, as Debezium sends json and jsonb. Other texts have
+/// no members either way.
+fn is_json_text(json: &str) -> bool {
+    let text = value::text(json).unwrap_or_default();
+    text.trim_start().starts_with(['{', '['])
 }
 
 /// Which rows of a change `either` shows, the old one first.

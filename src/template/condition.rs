@@ -8,7 +8,7 @@ use minijinja::{Environment, Expression, Value};
 
 use super::bind::{Reader, Side, View, sides};
 use super::compare::{self, Comparison};
-use super::names::{Name, Names, Scope, check_words};
+use super::names::{Name, Names, Scope};
 use super::quick::Quick;
 use super::value::Fractions;
 use super::{TemplateError, check_nulls, check_trial, environment, words};
@@ -36,9 +36,8 @@ impl Condition {
         let expression = ENVIRONMENT
             .compile_expression_owned(String::from(text))
             .map_err(|error| TemplateError::of_minijinja(text, &error))?;
-        let names = Names::check(text, expression.undeclared_variables(true))?;
         let words = words::of_expression(text);
-        check_words(text, &words)?;
+        let names = Names::check(text, expression.undeclared_variables(true), &words)?;
         check_trial(text, expression.eval(names.sample()))?;
         check_nulls(text, &names, |context| expression.eval(context))?;
         check_yield(text, &expression, &names)?;

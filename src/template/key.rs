@@ -8,7 +8,7 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, Value};
 use smallvec::SmallVec;
 
 use super::bind::{Cell, Reader, Side, View, sides};
-use super::names::{Name, Names, Scope, check_words};
+use super::names::{Name, Names, Scope};
 use super::value::{self, Fractions};
 use super::{TemplateError, check_nulls, check_trial, environment, words};
 use crate::change::Change;
@@ -52,8 +52,8 @@ impl KeyTemplate {
         let template = environment
             .get_template(TEMPLATE)
             .map_err(|error| TemplateError::of_minijinja(text, &error))?;
-        let names = Names::check(text, template.undeclared_variables(true))?;
-        check_words(text, &words::of_template(text))?;
+        let words = words::of_template(text);
+        let names = Names::check(text, template.undeclared_variables(true), &words)?;
         check_trial(text, template.render(names.sample()))?;
         check_nulls(text, &names, |context| {
             let rendered = template.render(context).map(drop);

@@ -64,11 +64,17 @@ pub struct Name {
 pub(super) struct Names {
     pub(super) columns: Vec<Name>,
     pub(super) op: bool,
+    /// Those of the columns that a member or an item is read of.
+    pub(super) with_members: Vec<Name>,
 }
 
 impl Names {
     /// Sorts out what minijinja calls the undeclared variables of `text` (`after.stock`, `op`).
-    pub(super) fn check(text: &str, undeclared: HashSet<String>) -> Result<Self, TemplateError> {
+    pub(super) fn check(
+        text: &str,
+        undeclared: HashSet<String>,
+        words: &[Word<'_>],
+    ) -> Result<Self, TemplateError> {
         let mut names = Self::default();
         let mut columns = BTreeSet::new();
         // In order, so that of several mistakes always the same one is told.
@@ -91,7 +97,9 @@ impl Names {
                 (None, ..) => return Err(unknown(text, root)),
             }
         }
+        check_words(text, words)?;
         names.columns = columns.into_iter().collect();
+        names.with_members = with_members(words);
         Ok(names)
     }
 
@@ -129,7 +137,7 @@ impl Names {
 /// Refuses what [`Names::check`] is not told of: minijinja lists no name that it finds within a slice
 /// or a `filter` statement, and none that the template itself has given another meaning. Such a
 /// column would not be bound, and read as null.
-pub(super) fn check_words(text: &str, words: &[Word<'_>]) -> Result<(), TemplateError> {
+fn check_words(text: &str, words: &[Word<'_>]) -> Result<(), TemplateError> {
     for (at, word) in words.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|it| words.get(it));
         let before = before.map_or("", |it| it.text);
@@ -156,6 +164,17 @@ pub(super) fn check_words(text: &str, words: &[Word<'_>]) -> Result<(), Template
         }
     }
     Ok(())
+}
+
+fn with_members(words: &[Word<'_>]) -> Vec<Name> {
+    let name = |it: &[Word<'_>]| match it {
+        [scope, dot, column, of] if dot.text == "." && matches!(of.text, "." | "[") => Some(Name {
+            scope: Scope::parse(scope.text)?,
+            column: String::from(column.text),
+        }),
+        _ => None,
+    };
+    words.windows(4).filter_map(name).collect()
 }
 
 const SLICE: &str = "there are no slices here: write `… is startingwith 'x'` in a condition, and for one \

@@ -1,3 +1,4 @@
+mod members;
 mod nulls;
 
 use proptest::prelude::*;
@@ -108,14 +109,6 @@ fn a_key_that_prints_a_null_or_nothing_is_no_key() {
     assert!(keys("{% if op == 'd' %}gone{% endif %}", &change).is_empty());
     let fallback = "p:{{ after.slug | default('none', true) }}";
     assert_eq!(keys(fallback, &change), ["p:none"]);
-}
-
-#[test]
-fn members_of_json_values_and_list_items_can_be_named() {
-    let change = insert(&[("attributes", r#"{"a":{"b":[1.50,"x"]}}"#)]);
-    assert_eq!(keys("{{ after.attributes.a.b[0] }}", &change), ["1.50"]);
-    assert!(holds("after.attributes.a.b[1] == 'x'", &change));
-    assert!(!holds("after.attributes.nothing.here == 1", &change));
 }
 
 #[test]

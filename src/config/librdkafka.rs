@@ -18,6 +18,9 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// librdkafka's default of `max.poll.interval.ms`.
 pub(super) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
+/// What every client starts from: a broker that comes back is found within a second, not within ten.
+pub const RECONNECT_BACKOFF_MAX: (&str, &str) = ("reconnect.backoff.max.ms", "1000");
+
 /// Why the setting is refused, if it is.
 pub(super) fn refusal(name: &str, value: &str, protocol: Protocol) -> Option<String> {
     let reason = elsewhere(name)
@@ -160,6 +163,7 @@ pub(super) fn refusal_together(
     protocol: Protocol,
 ) -> Option<String> {
     let mut settings = ClientConfig::new();
+    settings.set(RECONNECT_BACKOFF_MAX.0, RECONNECT_BACKOFF_MAX.1);
     settings.extend(properties.clone());
     settings.set("group.id", "distributary");
     if protocol == Protocol::Consumer {

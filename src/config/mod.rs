@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::change::{ProjectionId, TableId};
 
-pub use librdkafka::SESSION_TIMEOUT;
+pub use librdkafka::{RECONNECT_BACKOFF_MAX, SESSION_TIMEOUT};
 pub use load::{Inputs, Loaded, load};
 pub use mistake::{Mistake, Mistakes, Place, Severity};
 pub use projection::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 
 use super::SourceError;
-use crate::config::{Protocol, SESSION_TIMEOUT, Source};
+use crate::config::{Protocol, RECONNECT_BACKOFF_MAX, SESSION_TIMEOUT, Source};
 
 /// The most that librdkafka can be told, in bytes.
 const LARGEST_RECORD: &str = "1000000000";
@@ -35,8 +35,7 @@ pub fn client(source: &Source) -> Result<ClientConfig, SourceError> {
         .set("bootstrap.servers", source.brokers.join(","))
         .set("client.id", "distributary")
         .set("socket.keepalive.enable", "true")
-        // A broker that comes back is found within a second, not within ten.
-        .set("reconnect.backoff.max.ms", "1000");
+        .set(RECONNECT_BACKOFF_MAX.0, RECONNECT_BACKOFF_MAX.1);
     if let Some(security) = &source.security {
         settings.set("security.protocol", &security.protocol);
         let mechanism = security.mechanism.as_ref().map(|it| it.to_uppercase());

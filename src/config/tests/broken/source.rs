@@ -64,7 +64,21 @@ fn kafka_settings_that_no_consumer_can_be_made_with_are_refused() {
             "  group: shop\n  «properties»: {partition.assignment.strategy: foo}\n",
             "librdkafka refuses these settings: ",
         ),
+        (
+            part,
+            "  group: shop\n  «properties»: {reconnect.backoff.ms: 2000}\n",
+            "`reconnect.backoff.max.ms`",
+        ),
     ]);
+}
+
+#[test]
+fn a_longer_wait_for_a_broker_needs_both_of_its_bounds() {
+    let properties = "properties: {reconnect.backoff.ms: 2000, reconnect.backoff.max.ms: 2000}";
+    valid(&shop_with(
+        "  group: shop\n",
+        &format!("  group: shop\n  {properties}\n"),
+    ));
 }
 
 #[test]

@@ -115,6 +115,10 @@ impl<'a> Envelope<'a> {
                     envelope.before = Columns::read(scanner, columns)?;
                 }
                 Some(Field::After) => envelope.after = Columns::read(scanner, columns)?,
+                // A CloudEvent's is a path; what it lacks then is told by whoever needs it.
+                Some(Field::Source) if scanner.rest().starts_with('"') => {
+                    scanner.value()?;
+                }
                 Some(Field::Source) => {
                     envelope.source = Source::read(scanner, last_source)?;
                 }

@@ -257,6 +257,16 @@ fn a_truncate_is_reported_without_a_key() {
     ));
 }
 
+/// As Debezium's CloudEventsConverter writes a change.
+const CLOUD_EVENT: &str = r#"{"id":"name:shop;lsn:29274832;txId:565",
+    "source":"/debezium/postgresql/shop","specversion":"1.0",
+    "type":"io.debezium.connector.postgresql.DataChangeEvent","time":"2026-01-13T13:55:39.738Z",
+    "datacontenttype":"application/json","iodebeziumop":"c","iodebeziumversion":"3.7.0.Final",
+    "iodebeziumconnector":"postgresql","iodebeziumname":"shop","iodebeziumtsms":"1768312539738",
+    "iodebeziumsnapshot":"false","iodebeziumdb":"shop","iodebeziumsequence":"[null,\"29274832\"]",
+    "iodebeziumschema":"public","iodebeziumtable":"items","iodebeziumlsn":"29274832",
+    "iodebeziumxmin":null,"iodebeziumtxid":"565","data":{"before":null,"after":{"id":1}}}"#;
+
 #[test]
 fn what_is_no_change_of_the_table_is_refused_by_kind() {
     let key = r#"{"id":1}"#;
@@ -269,7 +279,8 @@ fn what_is_no_change_of_the_table_is_refused_by_kind() {
         ("not_an_envelope", key, "[1]"),
         ("not_an_envelope", key, r#"{"id":1,"name":"flattened"}"#),
         ("not_an_envelope", key, r#"{"op":"c","after":{"id":1}}"#),
-        ("cloud_event", key, r#"{"specversion":"1.0","data":{}}"#),
+        ("not_an_envelope", key, r#"{"source":"a","op":"c"}"#),
+        ("cloud_event", key, CLOUD_EVENT),
         ("registry_framing", key, "\0\0\0\0\x01avro"),
         ("unknown_op", key, envelope("x", "null", "null")),
         ("no_row", key, envelope("c", "null", "null")),
@@ -310,11 +321,9 @@ fn what_is_no_change_of_the_table_is_refused_by_kind() {
         ..record("", good)
     };
     assert_eq!(kind(keyless), "no_key");
-    let bytes = Input {
-        value: Some(&[b'{', 0xff]),
-        ..record(key, "")
-    };
-    assert_eq!(kind(bytes), "not_utf8");
+    let value = Some(&[b'{', 0xff][..]);
+    let bytes = record(key, "");
+    assert_eq!(kind(Input { value, ..bytes }), "not_utf8");
 }
 
 #[test]

@@ -301,6 +301,14 @@ impl<'a> Node<'a> {
         self.value.and_then(Value::as_str)
     }
 
+    /// The layer that the value is from: its rank, the last wins, and its name.
+    pub(super) fn layer(&self) -> (usize, String) {
+        let origin = self.place().origin;
+        let layers = &self.merged.layers;
+        let rank = layers.iter().position(|it| it.origin == origin);
+        (rank.unwrap_or_default(), origin)
+    }
+
     /// Where the value stands; what is missing is missing where it should be.
     fn place(&self) -> Place {
         let (path, missing) = match self.value {

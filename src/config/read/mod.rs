@@ -176,9 +176,26 @@ fn secret(node: &Node<'_>) -> Option<Secret> {
     match (file.is_present(), variable.is_present()) {
         (true, false) => file.file().map(Secret::File),
         (false, true) => variable.text().map(Secret::Env),
+        (true, true) if file.layer() != variable.layer() => {
+            refuse_both(node, &file, &variable);
+            None
+        }
         _ => {
             node.refuse("expected one of `file: path` and `env: NAME`");
             None
         }
     }
+}
+
+/// Layers are merged key by key, so the other kind of secret from a layer below is still there.
+fn refuse_both(node: &Node<'_>, file: &Node<'_>, variable: &Node<'_>) {
+    let mut both = [(file.layer(), "file"), (variable.layer(), "env")];
+    both.sort();
+    let [((_, below), lower), ((_, above), upper)] = both;
+    node.refuse(
+        Say::from(format!(
+            "a secret is kept in one place, and `{lower}` is set in {below}, `{upper}` in {above}"
+        ))
+        .help(format!("write `{lower}: null` beside `{upper}` in {above}")),
+    );
 }

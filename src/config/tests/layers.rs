@@ -180,6 +180,23 @@ fn paths_are_relative_to_the_file_that_names_them() {
 }
 
 #[test]
+fn a_secret_of_another_kind_must_take_the_lower_one_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = write(directory.path(), "base.yaml", SHOP);
+    let overlay = "sinks: {graph: {password: {file: secret}}}";
+    let above = write(directory.path(), "above.yaml", overlay);
+    let refused = load(&inputs(&[&base, &above], &[], &[])).unwrap_err();
+    let refused = refused.to_string();
+    let [base, above] = [base.display(), above.display()];
+    for part in [
+        format!("`env` is set in {base}, `file` in {above}"),
+        format!("write `env: null` beside `file` in {above}"),
+    ] {
+        assert!(refused.contains(&part), "{part} in {refused}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_a_mistake_and_not_an_empty_file() {
     let mistakes = load(&inputs(&[Path::new("/nowhere/shop.yaml")], &[], &[])).unwrap_err();
     assert_eq!(mistakes.0.len(), 1);

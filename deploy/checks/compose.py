@@ -13,6 +13,7 @@ SAME_VERSION = {
     "postgres": "POSTGRES_MAJOR",
     "schema": "POSTGRES_MAJOR",
     "kafka": "KAFKA_VERSION",
+    "dead-letters": "KAFKA_VERSION",
     "connect": "DEBEZIUM_VERSION",
     "connector": "DEBEZIUM_VERSION",
     "elasticsearch": "ELASTICSEARCH_VERSION",

@@ -135,23 +135,15 @@ fn properties(
             .get(name)
             .and_then(|(value, at)| Some((value.parse().ok()?, at)))
     };
-    for (name, default, why) in [
-        (
-            "max.poll.interval.ms",
-            librdkafka::MAX_POLL_INTERVAL,
-            "the broker gives the partitions away",
-        ),
-        (
-            "session.timeout.ms",
-            librdkafka::SESSION_TIMEOUT,
-            "an owner counts as replaced and writes no more",
-        ),
-    ] {
-        let (limit, at) = match own(name) {
-            Some((ms, at)) => (Duration::from_millis(ms), at.clone()),
-            None => (default, node.whole().root().key("drain_timeout")),
+    for mut limit in limits(protocol) {
+        let at = match own(limit.name) {
+            Some((ms, at)) => {
+                limit.after = Duration::from_millis(ms);
+                at.clone()
+            }
+            None => node.whole().root().key("drain_timeout"),
         };
-        check_drain(&at, drain_timeout, name, limit, why);
+        check_drain(&at, drain_timeout, &limit);
     }
     let properties: BTreeMap<_, _> = properties
         .into_iter()
@@ -167,18 +159,52 @@ fn properties(
     properties
 }
 
+/// What a drain must have ended before.
+struct Limit {
+    name: &'static str,
+    after: Duration,
+    /// What happens then.
+    why: &'static str,
+    help: &'static str,
+}
+
+fn limits(protocol: Protocol) -> [Limit; 2] {
+    const RAISE: &str = "lower `drain_timeout`, or raise the limit in `source.properties`";
+    [
+        Limit {
+            name: "max.poll.interval.ms",
+            after: librdkafka::MAX_POLL_INTERVAL,
+            why: "the broker gives the partitions away",
+            help: RAISE,
+        },
+        Limit {
+            name: "session.timeout.ms",
+            after: librdkafka::SESSION_TIMEOUT,
+            why: "an owner counts as replaced and writes no more",
+            help: match protocol {
+                Protocol::Classic => RAISE,
+                Protocol::Consumer => {
+                    "lower `drain_timeout`; only with `protocol: classic` can this limit be raised, \
+                     in `source.properties`"
+                }
+            },
+        },
+    ]
+}
+
 /// A revoke waits for what is in flight and then commits; after the limit both are in vain (D14).
-fn check_drain(at: &Node<'_>, drain_timeout: Duration, name: &str, limit: Duration, why: &str) {
-    if drain_timeout.saturating_add(COMMIT_DEADLINE) < limit {
+fn check_drain(at: &Node<'_>, drain_timeout: Duration, limit: &Limit) {
+    if drain_timeout.saturating_add(COMMIT_DEADLINE) < limit.after {
         return;
     }
-    let [drain, commit, limit] =
-        [drain_timeout, COMMIT_DEADLINE, limit].map(humantime::format_duration);
+    let [drain, commit, after] =
+        [drain_timeout, COMMIT_DEADLINE, limit.after].map(humantime::format_duration);
     at.refuse(
         Say::from(format!(
-            "`drain_timeout` ({drain}) and the commit after it ({commit}) must stay below {name} \
-             ({limit}), after which {why}"
+            "`drain_timeout` ({drain}) and the commit after it ({commit}) must stay below {} \
+             ({after}), after which {}",
+            limit.name, limit.why
         ))
-        .help("lower `drain_timeout`, or raise the limit in `source.properties`"),
+        .help(limit.help),
     );
 }

@@ -89,6 +89,15 @@ fn a_drain_longer_than_time_itself_is_refused_like_any_other() {
 }
 
 #[test]
+fn a_drain_too_long_for_the_consumer_protocol_is_told_what_can_be_done() {
+    errors(&[(
+        "pipeline: shop\nsource:\n",
+        "pipeline: shop\ndrain_timeout: «40s»\nsource:\n  protocol: consumer\n",
+        "only with `protocol: classic` can this limit be raised",
+    )]);
+}
+
+#[test]
 fn kafka_settings_that_break_a_guarantee_are_refused() {
     let part = "  group: shop\n";
     errors(&[

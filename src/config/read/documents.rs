@@ -130,7 +130,10 @@ fn field_sources<'a>(item: &Node<'a>) -> Vec<(String, String, Node<'a>)> {
     if column.contains('.') {
         item.refuse(
             Say::from("a member of a column needs a name of its own")
-                .help(format!("write `{{name: {column}}}`")),
+                .help(format!(
+                    "write `{{name: {column}}}`; a column whose own name has a dot cannot be named, only \
+                     taken along without `fields`"
+                )),
         );
     }
     vec![(column.clone(), column, item.clone())]

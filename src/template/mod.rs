@@ -17,9 +17,9 @@
 //!
 //! Columns of a row that a change does not have (`before` of an insert, `after` of a delete) are
 //! null; on a delete without an old row the columns of the record key are still known. **A key that
-//! prints a null, or comes out empty, is no key**, and a null goes through filters as null. The surprising fact: minijinja orders values of
-//! different kinds (null below numbers below text) instead of failing, so `after.stock < 5` holds
-//! for a null stock.
+//! prints a null, or comes out empty, is no key**, and a null goes through filters as null. The
+//! surprising fact: minijinja orders values of different kinds (null below numbers below text)
+//! instead of failing, so `after.stock < 5` holds for a null stock.
 
 mod bind;
 mod compare;

@@ -40,6 +40,7 @@ fn feed(events: &Sender<SourceEvent>) {
         generation: GENERATION,
         start: NextOffset::given(0),
         note: None,
+        is_compacted: false,
         as_of: None,
         partition_count: 1,
         high: EVENTS.cast_signed(),

@@ -13,6 +13,11 @@
 //! itself: rows pass through a key under default identity, too, where two swap theirs by way of a
 //! temporary one. What is left to be wrong: a row of nothing but zeros whose key another one takes
 //! before it goes, where no old row with values came before, and a made-up image with a default.
+//!
+//! A row is told from another one by its values, so whatever may have changed it unseen (records
+//! that compaction has removed, or that cannot be read) takes it out of the memory. Rows of equal
+//! values cannot be told apart at all: two that swap their keys leave the same records as one that
+//! goes there and back.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
@@ -73,6 +78,18 @@ pub(super) struct Seen<'a> {
 }
 
 impl KeyMoves {
+    /// Records of the log are gone that were not seen: what is remembered of rows may be old.
+    pub fn skip(&mut self) {
+        self.forget_rows();
+        self.deleted = None;
+    }
+
+    /// A record of this key cannot be read, so nothing is known of its row.
+    pub(super) fn forget(&mut self, key: &str) {
+        let key = self.hasher.hash_one(key);
+        self.residents.remove(&key);
+    }
+
     /// Begins the next record; the key's text if the one before it was a `d`, whose tombstone says
     /// nothing new.
     pub(super) fn take_deleted(&mut self) -> Option<Box<str>> {
@@ -84,7 +101,7 @@ impl KeyMoves {
         self.deleted = (seen.op == Op::Delete).then(|| seen.key.into());
         if seen.tx_id.is_some() && seen.tx_id != self.tx_id {
             self.tx_id = seen.tx_id;
-            self.residents.clear();
+            self.forget_rows();
             let moved_at = self.moved_at.take();
             self.past.extend(moved_at.map(|first| first..self.last + 1));
         }
@@ -132,6 +149,15 @@ impl KeyMoves {
         }
         let past = self.past.front().map(|it| it.start);
         past.or(self.moved_at).filter(|&first| first < next)
+    }
+
+    /// What a transaction with many moved keys took is not kept for the small ones after it.
+    fn forget_rows(&mut self) {
+        if self.residents.capacity() > 2 * INSERTS_KEPT {
+            self.residents = HashMap::default();
+        } else {
+            self.residents.clear();
+        }
     }
 
     fn fingerprint(&self, image: Option<(usize, &str)>) -> Option<Fingerprint> {

@@ -70,6 +70,19 @@ impl Table {
         let Some(value) = record.value else {
             return self.tombstone(deleted.as_deref(), record);
         };
+        let decoded = self.value(moves, record, value);
+        if let (Err(_), Some(Ok(key))) = (&decoded, record.key.map(str::from_utf8)) {
+            moves.forget(key);
+        }
+        decoded
+    }
+
+    fn value<'a>(
+        &mut self,
+        moves: &mut KeyMoves,
+        record: Input<'a>,
+        value: &'a [u8],
+    ) -> Result<Decoded<'a>, DecodeError> {
         let value = text(Part::Value, value)?;
         match self.content(value)? {
             Content::Row(located) => self.row(moves, record, (value, located)),

@@ -154,6 +154,7 @@ fn assigned(partition: Partition) -> Assigned {
         generation: 1,
         start: NextOffset::given(0),
         note: None,
+        is_compacted: false,
         as_of: None,
         partition_count: 2,
         high: 1,

@@ -62,6 +62,8 @@ pub struct Assigned {
     pub start: NextOffset,
     /// What the commit that `start` comes from says; `None` on a first start.
     pub note: Option<CommitNote>,
+    /// Whether records may be removed from the middle of its log.
+    pub is_compacted: bool,
     /// See [`CommitNote::as_of`]; `None` where the topic is not compacted.
     pub as_of: Option<i64>,
     /// How many partitions the topic has.

@@ -142,6 +142,7 @@ impl Group {
                 partition,
                 generation,
                 start,
+                is_compacted: self.keeps_ms(partition).is_some(),
                 as_of: self.keeps_ms(partition).and(match &commit {
                     None if self.filled.contains(&table.topic) => Some(CommitNote::NOBODY_KNOWS),
                     // The stores begin empty, with the log as it is now.

@@ -331,6 +331,7 @@ impl Client {
             generation: self.generation,
             start: start.expect("the log is the one that was committed"),
             note: commit.and_then(|it| it.note),
+            is_compacted: self.world.settings.is_compacted,
             as_of: None,
             partition_count: facts.partitions,
             high: facts.high,

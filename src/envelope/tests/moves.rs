@@ -150,3 +150,37 @@ fn one_who_goes_on_in_the_middle_of_a_transaction_has_to_look_from_its_first_mov
     assert_eq!(moves.since(14), None, "behind its end");
     assert_eq!(moves.since(15), None, "forgotten");
 }
+
+#[test]
+fn an_update_whose_predecessors_compaction_removed_is_applied() {
+    let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
+    let mut op = |moves: &mut KeyMoves, op, before, after| {
+        let input = record(r#"{"id":2}"#, envelope(op, before, after));
+        match decoder.decode(TableId(0), moves, input) {
+            Ok(Decoded::Change(change)) => change.op,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(op(&mut moves, "c", "null", A), Op::Create);
+    // From a to a2, all in one transaction.
+    moves.skip();
+    assert_eq!(op(&mut moves, "u", A2, B), Op::Update);
+    assert_eq!(op(&mut moves, "d", B, "null"), Op::Delete);
+}
+
+#[test]
+fn an_update_whose_predecessor_cannot_be_decoded_is_applied() {
+    let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
+    let mut op = |op, before, after| {
+        let input = record(r#"{"id":2}"#, envelope(op, before, after));
+        decoder
+            .decode(TableId(0), &mut moves, input)
+            .map(|it| match it {
+                Decoded::Change(change) => change.op,
+                other => panic!("{other:?}"),
+            })
+    };
+    assert_eq!(op("c", "null", A).unwrap(), Op::Create);
+    assert!(op("u", A, r#"{"id":2,"name":}"#).is_err());
+    assert_eq!(op("u", A2, B).unwrap(), Op::Update);
+}

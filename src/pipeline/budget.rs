@@ -1,8 +1,9 @@
 //! Bounds what a group holds in memory, by pausing partitions (D10). Pure.
 //!
 //! Below half of the budget nobody is paused. Above it, a partition that holds more than its share
-//! is paused first, so that a table whose store is blocked does not stop the others; when the
-//! budget is spent, everything is.
+//! is paused first, so that a table whose store is blocked does not stop the others, and one that
+//! has next to nothing left goes on, however much the others hold; when the budget is spent,
+//! everything is paused.
 
 use std::collections::HashSet;
 
@@ -63,7 +64,8 @@ impl Budget {
             if self.paused.contains(&partition) {
                 // A quarter of slack, so that a partition does not flutter: each pause makes
                 // librdkafka throw away what it has fetched of it.
-                if self.has_room(total) && !(tight && bytes > share / 2) {
+                let fits = self.has_room(total) && !(tight && bytes > share / 2);
+                if fits || (total < self.bytes && bytes < share / 4) {
                     self.paused.remove(&partition);
                     steering.resume.push(partition);
                 }
@@ -108,6 +110,23 @@ mod tests {
         assert_eq!(budget.steer(&[(p(0), 50), (p(1), 30)]), Steering::default());
         assert_eq!(budget.steer(&[(p(0), 48), (p(1), 20)]).resume, [p(1)]);
         assert_eq!(budget.steer(&[(p(0), 20), (p(1), 20)]).resume, [p(0)]);
+    }
+
+    #[test]
+    fn a_partition_that_was_paused_goes_on_although_others_hold_their_shares_and_more() {
+        let mut budget = Budget::new(100);
+        let blocked = [(p(0), 30), (p(1), 30), (p(2), 30)];
+        assert_eq!(
+            budget
+                .steer(&[&blocked[..], &[(p(3), 26)]].concat())
+                .pause
+                .len(),
+            4
+        );
+        let nearly_done = [&blocked[..], &[(p(3), 7)]].concat();
+        assert_eq!(budget.steer(&nearly_done), Steering::default());
+        let done = [&blocked[..], &[(p(3), 0)]].concat();
+        assert_eq!(budget.steer(&done).resume, [p(3)]);
     }
 
     #[test]

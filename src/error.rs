@@ -78,7 +78,7 @@ impl Fatal {
         match self {
             Self::Poison { .. } | Self::Truncated(_) | Self::Mismatch(_) => exit::DATA,
             Self::Store { .. } => exit::CONFIG,
-            Self::Source(SourceError::Mismatch(_)) => exit::DATA,
+            Self::Source(SourceError::Mismatch(_) | SourceError::Unreadable(_)) => exit::DATA,
             Self::Source(SourceError::Settings(_) | SourceError::Secret(_)) => exit::CONFIG,
             Self::Source(SourceError::Consumer(_)) => exit::UNAVAILABLE,
             Self::Source(SourceError::Rotated) | Self::DrainTimedOut => exit::TEMPORARY,

@@ -27,6 +27,7 @@ pub mod settings;
 mod signs;
 mod unseen;
 
+use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::mpsc;
 
 use crate::change::TableId;
@@ -138,6 +139,13 @@ pub enum SourceError {
     /// The consumer met an error it cannot recover from.
     #[error("the Kafka consumer cannot go on; restart the process, it continues from its commits")]
     Consumer(#[source] rdkafka::error::KafkaError),
+    /// The log holds records that cannot be taken out of it. librdkafka would ask for them for ever.
+    #[error(
+        "Kafka sends records that cannot be read: {0}. Look which topic it is in librdkafka's lines \
+         of the log, and whether its producer compresses them in a way that this build knows; \
+         `distributary offsets reset` with `--to-offset` skips them"
+    )]
+    Unreadable(RDKafkaErrorCode),
     /// What is committed does not belong to the topic as it is now (D3).
     #[error("{0}")]
     Mismatch(String),

@@ -109,6 +109,12 @@ impl Poller {
                  to do"
                     .to_owned(),
             )),
+            KafkaError::MessageConsumption(
+                code @ (RDKafkaErrorCode::BadCompression
+                | RDKafkaErrorCode::BadMessage
+                | RDKafkaErrorCode::NotImplemented
+                | RDKafkaErrorCode::MessageSizeTooLarge),
+            ) => Err(SourceError::Unreadable(code)),
             KafkaError::PartitionEOF(_) => Ok(()),
             // Of one broker, while others may let us in still.
             KafkaError::MessageConsumption(RDKafkaErrorCode::Authentication) => self.refused(),

@@ -49,6 +49,12 @@ impl<C: Clone> Renewed<C> {
         Ok(client)
     }
 
+    /// The client is of no use any more: the next one is another.
+    pub fn gone(&self) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.take();
+    }
+
     /// The client has failed: the next one is another if the password is.
     pub fn failed(&self) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);

@@ -123,8 +123,8 @@ impl Originals for Kafka {
             };
             let requests = self.requests.get(|settings| self.start(&settings));
             let requests = requests.map_err(|error| in_full(&error))?;
-            requests.send(request).map_err(|_| gone())?;
-            let read = answered.await.map_err(|_| gone())?;
+            requests.send(request).map_err(|_| self.gone())?;
+            let read = answered.await.map_err(|_| self.gone())?;
             if read.is_err() {
                 self.requests.failed();
             }
@@ -144,10 +144,12 @@ impl Kafka {
             .expect("a process can start one thread");
         Ok(sender)
     }
-}
 
-fn gone() -> String {
-    "the reading thread has ended".to_owned()
+    /// The next request starts another thread.
+    fn gone(&self) -> String {
+        self.requests.gone();
+        "the reading thread has ended".to_owned()
+    }
 }
 
 fn serve(

@@ -41,6 +41,7 @@ async fn a_program_with_two_percent_of_a_processor_keeps_its_partitions_and_lose
     let rebalances: Vec<&str> = rebalances
         .filter(|it| it.starts_with("cdc_rebalances_total"))
         .collect();
+    assert!(rebalances.iter().any(|it| it.contains("assigned")));
     let kept = |it: &&&str| !it.contains("assigned") && !it.ends_with(" 0");
     assert_eq!(rebalances.iter().find(kept), None, "it lost its partitions");
     program.leave().await;

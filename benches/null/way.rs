@@ -123,17 +123,18 @@ impl Shared {
     fn new(config: &Config, report_to: Reports) -> Self {
         let (source, tables) = (&config.source, &config.tables);
         let reader = Reader::new(Arc::new(source.clone()), tables.clone().into());
+        let fence = Arc::new(Fence::new(Duration::from_secs(45)));
         let dead_letters = DeadLetters::new(
             &config.pipeline,
             source,
-            tables.clone().into(),
+            (tables.clone().into(), Arc::clone(&fence)),
             &config.on_poison,
             reader.clone(),
         );
         Self {
             metrics: Metrics::new(&config.pipeline),
             health: Health::new(Duration::from_secs(60), &BTreeMap::new()),
-            fence: Arc::new(Fence::new(Duration::from_secs(45))),
+            fence,
             stop: CancellationToken::new(),
             reader,
             dead_letters: dead_letters.expect("nothing to connect to"),

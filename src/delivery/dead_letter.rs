@@ -4,10 +4,12 @@
 //! The bytes are read again from Kafka by position, so nobody has to keep them in the meantime.
 //! Headers are Kafka Connect's `__connect.errors.*`, which consoles already show, and our own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::Semaphore;
 
 use super::grave::{Grave, Remains, Topic, Unburied};
 use super::obituary::Obituaries;
@@ -15,13 +17,17 @@ use crate::change::Version;
 use crate::config::{OnPoison, Source, Table};
 use crate::error::Fatal;
 use crate::source::reread::{Original, Reader};
-use crate::source::{Partition, SourceError};
+use crate::source::{Fence, Generation, Partition, SourceError};
 
 /// Why a letter goes without its record.
 const TOO_LARGE: &str = "the record is larger than the dead-letter topic takes";
 
 /// The longest wait before a dead letter is sent again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Records that are held again at the same time: the budget knows nothing of them. They are read by
+/// one thread, so more would not be faster.
+const AT_ONCE: usize = 16;
 
 /// Where a record failed, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +55,8 @@ impl Stage {
 pub struct DeadLetter {
     /// Its partition.
     pub partition: Partition,
+    /// The assignment under which it was read.
+    pub generation: Generation,
     /// Its offset.
     pub offset: i64,
     /// Where it failed.
@@ -72,6 +80,17 @@ pub struct Target {
     pub version: Version,
 }
 
+/// What became of a dead letter.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buried {
+    /// The broker has acknowledged it.
+    Safe,
+    /// It is not: the record's partition was taken from us meanwhile, and whoever has it now buries
+    /// the record.
+    NotOurs,
+}
+
 /// Is told why a dead letter cannot be written, and `None` when one was.
 pub type Told = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
@@ -81,7 +100,10 @@ pub struct DeadLetters {
     pipeline: String,
     tables: Arc<[Table]>,
     policy: Policy,
+    fence: Arc<Fence>,
     told: Told,
+    /// Whether the last one that was tried could not be written.
+    is_barred: Arc<AtomicBool>,
     obituaries: Arc<Mutex<Obituaries>>,
 }
 
@@ -93,6 +115,7 @@ enum Policy {
         /// The topic's name, for the log.
         topic: String,
         reader: Reader,
+        at_once: Arc<Semaphore>,
     },
 }
 
@@ -104,21 +127,15 @@ impl DeadLetters {
     pub fn new(
         pipeline: &str,
         source: &Source,
-        tables: Arc<[Table]>,
+        (tables, fence): (Arc<[Table]>, Arc<Fence>),
         on_poison: &OnPoison,
         reader: Reader,
     ) -> Result<Self, SourceError> {
         Ok(match on_poison {
-            OnPoison::Stop => Self {
-                pipeline: pipeline.to_owned(),
-                tables,
-                policy: Policy::Stop,
-                told: Arc::new(drop),
-                obituaries: Arc::default(),
-            },
+            OnPoison::Stop => Self::of(pipeline, tables, Policy::Stop, fence),
             OnPoison::DeadLetter { topic } => {
                 let grave = Topic::new(source, topic)?;
-                Self::into_grave(pipeline, tables, (topic, grave), reader)
+                Self::into_grave(pipeline, (tables, fence), (topic, grave), reader)
             }
         })
     }
@@ -126,19 +143,27 @@ impl DeadLetters {
     /// Writes to a grave of this name.
     pub fn into_grave(
         pipeline: &str,
-        tables: Arc<[Table]>,
+        (tables, fence): (Arc<[Table]>, Arc<Fence>),
         (topic, grave): (&str, impl Grave),
         reader: Reader,
     ) -> Self {
+        let policy = Policy::Write {
+            grave: Arc::new(grave),
+            topic: topic.to_owned(),
+            reader,
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+        };
+        Self::of(pipeline, tables, policy, fence)
+    }
+
+    fn of(pipeline: &str, tables: Arc<[Table]>, policy: Policy, fence: Arc<Fence>) -> Self {
         Self {
             pipeline: pipeline.to_owned(),
             tables,
-            policy: Policy::Write {
-                grave: Arc::new(grave),
-                topic: topic.to_owned(),
-                reader,
-            },
+            policy,
+            fence,
             told: Arc::new(drop),
+            is_barred: Arc::default(),
             obituaries: Arc::default(),
         }
     }
@@ -149,18 +174,19 @@ impl DeadLetters {
         Self { told, ..self }
     }
 
+    /// Whether dead letters cannot be written now.
+    #[must_use]
+    pub fn is_barred(&self) -> bool {
+        self.is_barred.load(Ordering::Relaxed)
+    }
+
     /// Puts a record aside; comes back when the broker has acknowledged it, however long that
-    /// takes.
+    /// takes, or when its partition is no longer ours.
     ///
     /// # Errors
     /// [`Fatal::Poison`] under `on_poison: stop`.
-    pub async fn bury(&self, letter: DeadLetter) -> Result<(), Fatal> {
-        let Policy::Write {
-            grave,
-            topic,
-            reader,
-        } = &self.policy
-        else {
+    pub async fn bury(&self, letter: DeadLetter) -> Result<Buried, Fatal> {
+        let Policy::Write { topic, .. } = &self.policy else {
             return Err(self.stop(letter));
         };
         let mut waits = ExponentialBuilder::default()
@@ -169,17 +195,13 @@ impl DeadLetters {
             .without_max_times()
             .build();
         let mut warned = false;
-        loop {
-            let outcome = match reader.read(letter.partition, letter.offset).await {
-                Ok(original) => self.send(&**grave, &letter, original).await,
-                Err(reason) => Err(reason),
-            };
-            let Err(reason) = outcome else {
-                (self.told)(None);
+        while self.fence.owns(letter.partition, letter.generation) {
+            let Err(reason) = self.attempt(&letter).await else {
+                self.tell(None);
                 self.say(&letter, topic);
-                return Ok(());
+                return Ok(Buried::Safe);
             };
-            (self.told)(Some(reason.clone()));
+            self.tell(Some(reason.clone()));
             if !warned {
                 tracing::warn!(
                     dead_letter_topic = topic,
@@ -190,6 +212,31 @@ impl DeadLetters {
             }
             tokio::time::sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
         }
+        if warned {
+            // Those that are still ours are soon tried again, and tell it again.
+            self.tell(None);
+        }
+        Ok(Buried::NotOurs)
+    }
+
+    async fn attempt(&self, letter: &DeadLetter) -> Result<(), String> {
+        let Policy::Write {
+            grave,
+            reader,
+            at_once,
+            ..
+        } = &self.policy
+        else {
+            return Ok(());
+        };
+        let _permit = at_once.acquire().await;
+        let original = reader.read(letter.partition, letter.offset).await?;
+        self.send(&**grave, letter, original).await
+    }
+
+    fn tell(&self, why_not: Option<String>) {
+        self.is_barred.store(why_not.is_some(), Ordering::Relaxed);
+        (self.told)(why_not);
     }
 
     fn say(&self, letter: &DeadLetter, dead_letter_topic: &str) {
@@ -278,5 +325,45 @@ impl DeadLetters {
 
     fn topic(&self, partition: Partition) -> &str {
         &self.tables[usize::from(partition.table.0)].topic
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::TableId;
+    use crate::delivery::doubles::{self, Crypt};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_letter_that_cannot_be_written_is_given_up_with_its_partition() {
+        let partition = Partition {
+            table: TableId(0),
+            number: 0,
+        };
+        let fence = Arc::new(Fence::new(Duration::from_secs(3600)));
+        fence.open(partition, 1);
+        let tables: Arc<[Table]> = Arc::new([Table::named("items")]);
+        let crypt = Crypt::barred();
+        let ours = (tables, Arc::clone(&fence));
+        let (letters, _) = doubles::burying(ours, Original::default(), &crypt);
+        let letter = DeadLetter {
+            partition,
+            generation: 1,
+            offset: 7,
+            stage: Stage::Decode,
+            target: None,
+            kind: "scripted".to_owned(),
+            reason: "scripted".to_owned(),
+        };
+        let burying = tokio::spawn({
+            let letters = letters.clone();
+            async move { letters.bury(letter).await }
+        });
+        crypt.until_asked(3).await;
+        assert!(letters.is_barred());
+        fence.close(partition);
+        let buried = tokio::time::timeout(Duration::from_secs(60), burying).await;
+        assert_eq!(buried.unwrap().unwrap().unwrap(), Buried::NotOurs);
+        assert!(!letters.is_barred());
     }
 }

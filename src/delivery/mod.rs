@@ -21,6 +21,7 @@ pub mod receipts;
 mod second;
 mod task;
 mod truncation;
+mod undertaker;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -98,7 +99,7 @@ pub enum Order {
     /// Delete what all earlier changes of the table left, before any later one is applied.
     Truncate(Truncate),
     /// Answer [`Report::drained`] with the number when nothing of these partitions is open, or at
-    /// once while the store is in outage.
+    /// once while the store is in outage or dead letters cannot be written.
     Drain(DrainNumber, Vec<Partition>),
     /// Forget what belongs to these partitions.
     Drop(Vec<Partition>),

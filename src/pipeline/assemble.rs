@@ -196,7 +196,7 @@ impl<'a> Parts<'a> {
         let dead_letters = DeadLetters::new(
             &config.pipeline,
             &source,
-            Arc::clone(&tables),
+            (Arc::clone(&tables), Arc::clone(&fence)),
             &config.on_poison,
             reader.clone(),
         )?

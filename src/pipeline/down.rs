@@ -18,7 +18,7 @@ use super::run::Pipeline;
 use super::truncate;
 use crate::change::Version;
 use crate::config::OnTruncate;
-use crate::delivery::dead_letter::{DeadLetter, Stage};
+use crate::delivery::dead_letter::{Buried, DeadLetter, Stage};
 use crate::delivery::{Order, Report, Truncate};
 use crate::envelope::DecodeError;
 use crate::error::Fatal;
@@ -119,6 +119,7 @@ impl Pipeline {
         self.wiring.observer.dead_lettered(error.kind());
         let letter = DeadLetter {
             partition,
+            generation: ack.generation(),
             offset,
             stage: Stage::Decode,
             target: None,
@@ -131,10 +132,11 @@ impl Pipeline {
             let buried = tokio::spawn(async move { dead_letters.bury(letter).await }).await;
             let buried = buried.unwrap_or_else(|panic| Err(Fatal::Bug(panic.to_string())));
             let report = match buried {
-                Ok(()) => Report {
+                Ok(Buried::Safe) => Report {
                     acks: vec![ack],
                     ..Report::default()
                 },
+                Ok(Buried::NotOurs) => return,
                 Err(fatal) => Report {
                     fatal: Some(fatal),
                     ..Report::default()

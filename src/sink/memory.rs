@@ -53,7 +53,8 @@ impl Gate {
         self.0.close();
     }
 
-    async fn pass(&self) {
+    /// Waits until it is open.
+    pub async fn pass(&self) {
         // The semaphore has no permits: its closing is what ends the wait.
         drop(self.0.acquire().await);
     }

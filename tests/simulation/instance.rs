@@ -58,7 +58,8 @@ impl Instance {
         };
         let reader = Reader::of(post.clone());
         let letters = ("letters", post);
-        let dead_letters = DeadLetters::into_grave("shop", tables(), letters, reader.clone());
+        let ours = (tables(), Arc::clone(&fence));
+        let dead_letters = DeadLetters::into_grave("shop", ours, letters, reader.clone());
         let (report_to, reports) = mpsc::unbounded_channel();
         let parts = Parts {
             world: Arc::clone(world),

@@ -29,12 +29,13 @@ use super::attempt::Attempted;
 use super::backoff::Backoff;
 use super::bounds::Bounds;
 use super::buffer::{Buffer, Place, Receipts, Waiting};
-use super::dead_letter::DeadLetters;
+use super::dead_letter::{Buried, DeadLetters};
 use super::isolate::{Interrupted, Verdict};
 use super::observer::Observer;
 use super::receipts::{ReceiptBook, ReceiptId};
 use super::second::Second;
 use super::truncation::{Swept, Truncation};
+use super::undertaker::Undertaker;
 use super::{Delivery, DrainNumber, Order, Projected, Projectors, Report, Reports, ToSink};
 use crate::change::ProjectionId;
 use crate::config::{Batch, Table};
@@ -80,7 +81,10 @@ pub struct Wiring<P: Projector, S> {
 }
 
 type Job<P> = Pin<Box<dyn Future<Output = Ending<P>> + Send>>;
-type Burial = Pin<Box<dyn Future<Output = Result<ReceiptId, Fatal>> + Send>>;
+type Burying = Pin<Box<dyn Future<Output = Result<Burial, Fatal>> + Send>>;
+
+/// A record, the place that was kept for its key until now, and what became of it.
+type Burial = (ReceiptId, Option<Place>, Buried);
 
 /// Projections, each once.
 type Projections = SmallVec<[ProjectionId; 4]>;
@@ -138,7 +142,8 @@ pub struct SinkTask<P: Projector, S> {
     writes: usize,
     /// How many of them have mutations of a projection.
     under_way: HashMap<ProjectionId, usize>,
-    burials: FuturesUnordered<Burial>,
+    undertaker: Undertaker,
+    burials: FuturesUnordered<Burying>,
     /// At most one at a time of each table, that is of its only partition.
     truncations: HashMap<Partition, Truncation<P::Mutation>>,
     draining: Option<(DrainNumber, Vec<Partition>)>,
@@ -159,6 +164,12 @@ where
             sink: Some(wiring.index),
             ..Report::default()
         };
+        let undertaker = Undertaker {
+            sink: wiring.name.clone(),
+            tables: Arc::clone(&wiring.tables),
+            projections: Arc::clone(&wiring.projections),
+            dead_letters: wiring.dead_letters.clone(),
+        };
         Self {
             bounds: Bounds::new(wiring.batch),
             wiring,
@@ -169,6 +180,7 @@ where
             jobs: FuturesUnordered::new(),
             writes: 0,
             under_way: HashMap::new(),
+            undertaker,
             burials: FuturesUnordered::new(),
             truncations: HashMap::new(),
             draining: None,
@@ -279,7 +291,8 @@ where
         let Some((number, partitions)) = &self.draining else {
             return;
         };
-        if self.book.is_clear(partitions) || self.backoff.outage().is_some() {
+        let is_stuck = self.backoff.outage().is_some() || self.wiring.dead_letters.is_barred();
+        if is_stuck || self.book.is_clear(partitions) {
             self.report.drained = Some(*number);
             self.draining = None;
         }

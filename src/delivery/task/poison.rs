@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Ending, SinkTask};
-use crate::change::{ProjectionId, Version};
+use super::{Burial, Ending, SinkTask};
+use crate::change::ProjectionId;
 use crate::clock::now_ms;
-use crate::delivery::buffer::Waiting;
-use crate::delivery::dead_letter::{DeadLetter, Stage, Target};
+use crate::delivery::buffer::{Place, Waiting};
+use crate::delivery::dead_letter::{Buried, Stage};
 use crate::delivery::isolate::{Interrupted, Isolation, Suspect, Verdict};
 use crate::delivery::observer::Ended;
 use crate::delivery::receipts::ReceiptId;
@@ -27,21 +27,22 @@ where
         projection: ProjectionId,
         error: &ProjectError,
     ) {
+        // However often it is read, it cannot be projected: newer ones need not wait for its burial.
         let rejection = Rejection::new(error.kind(), error);
-        self.bury(receipt, (Stage::Project, projection), rejection);
+        self.bury((receipt, None), (Stage::Project, projection), rejection);
     }
 
     pub(super) fn rejected(&mut self, waiting: Waiting<P::Mutation>, rejection: Rejection) {
+        let projection = waiting.mutation.projection();
         if let [receipt] = waiting.receipts[..] {
-            self.buffer.landed(waiting.place);
-            let projection = waiting.mutation.projection();
-            return self.bury(receipt, (Stage::Write, projection), rejection);
+            let record = (receipt, Some(waiting.place));
+            return self.bury(record, (Stage::Write, projection), rejection);
         }
         let wiring = &self.wiring;
         let isolation = Isolation {
             sink: Arc::clone(&wiring.sink),
             projectors: Arc::clone(&wiring.projectors),
-            tables: Arc::clone(&wiring.tables),
+            undertaker: self.undertaker.clone(),
             reader: wiring.reader.clone(),
             fence: Arc::clone(&wiring.fence),
         };
@@ -52,7 +53,8 @@ where
             .collect();
         let begun = Instant::now();
         let job = tokio::spawn(async move {
-            let verdicts = isolation.run(waiting.mutation.key(), &suspects).await;
+            let key = waiting.mutation.key();
+            let verdicts = isolation.run(key, projection, &suspects).await;
             Ending::Isolated {
                 waiting,
                 verdicts,
@@ -80,7 +82,10 @@ where
         let projection = waiting.mutation.projection();
         let verdicts = match verdicts {
             Ok(verdicts) => verdicts,
-            Err(Interrupted::Fatal(reason)) => return self.fail(reason),
+            Err(Interrupted::Fatal(fatal)) => {
+                self.report.fatal = Some(fatal);
+                return;
+            }
             Err(Interrupted::Away(outage)) => {
                 // An outage like any other; when it is over, the mutation is rejected again.
                 self.held_back(projection, &outage, Instant::now());
@@ -92,57 +97,57 @@ where
         self.buffer.landed(waiting.place);
         for (&receipt, verdict) in waiting.receipts.iter().zip(verdicts) {
             match verdict {
-                Verdict::Guilty(rejection) => {
-                    self.bury(receipt, (Stage::Write, projection), rejection);
+                Verdict::Guilty(kind) => {
+                    self.condemned(projection, &kind);
+                    self.settled(receipt);
                 }
-                Verdict::Applied => {
-                    self.applied(receipt, now_ms());
-                    self.done(receipt);
-                }
+                Verdict::Applied => self.settled(receipt),
                 // Its receipt is worth nothing any more; the drop that follows forgets it.
                 Verdict::Replaced => self.book.abandon(receipt),
             }
         }
     }
 
+    /// Buries a record, and frees its key, where it has a place, when that is done.
     fn bury(
         &mut self,
-        receipt: ReceiptId,
-        (stage, projection): (Stage, ProjectionId),
+        (receipt, place): (ReceiptId, Option<Place>),
+        cause: (Stage, ProjectionId),
         rejection: Rejection,
     ) {
-        let ack = self.book.ack(receipt);
-        let table = &self.wiring.tables[usize::from(ack.partition().table.0)];
-        self.wiring.observer.dead_lettered(&rejection.kind);
-        self.wiring
-            .observer
-            .ended(projection, Ended::DeadLettered, 1);
-        let letter = DeadLetter {
-            partition: ack.partition(),
-            offset: ack.offset(),
-            stage,
-            target: Some(Target {
-                sink: self.wiring.name.clone(),
-                projection: self.wiring.projections[usize::from(projection.0)].clone(),
-                version: Version::new(table.epoch, ack.offset()),
-            }),
-            kind: rejection.kind,
-            reason: rejection.reason,
-        };
-        let dead_letters = self.wiring.dead_letters.clone();
+        self.condemned(cause.1, &rejection.kind);
+        let record = self.suspect(receipt);
+        let undertaker = self.undertaker.clone();
         self.burials.push(Box::pin(async move {
-            dead_letters.bury(letter).await?;
-            Ok(receipt)
+            let buried = undertaker.bury(record, cause, rejection).await?;
+            Ok((receipt, place, buried))
         }));
     }
 
-    pub(super) fn buried(&mut self, buried: Result<ReceiptId, Fatal>) {
+    fn condemned(&mut self, projection: ProjectionId, kind: &str) {
+        let observer = &mut self.wiring.observer;
+        observer.dead_lettered(kind);
+        observer.ended(projection, Ended::DeadLettered, 1);
+    }
+
+    pub(super) fn buried(&mut self, buried: Result<Burial, Fatal>) {
         match buried {
-            Ok(receipt) => {
-                self.applied(receipt, now_ms());
-                self.done(receipt);
+            Ok((receipt, place, buried)) => {
+                if let Some(place) = place {
+                    self.buffer.landed(place);
+                }
+                match buried {
+                    Buried::Safe => self.settled(receipt),
+                    Buried::NotOurs => self.book.abandon(receipt),
+                }
             }
             Err(fatal) => self.report.fatal = Some(fatal),
         }
+    }
+
+    /// There is nothing more to do for one mutation of the record.
+    fn settled(&mut self, receipt: ReceiptId) {
+        self.applied(receipt, now_ms());
+        self.done(receipt);
     }
 }

@@ -1,6 +1,7 @@
 //! A sink task between a pipeline that the test plays and a store in memory.
 
 mod outages;
+mod poison;
 mod truncates;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::change::{Change, Op, ProjectionId, Row, TableId, Version};
 use crate::config::{Batch, Table};
-use crate::delivery::doubles;
+use crate::delivery::doubles::{self, Crypt};
 use crate::delivery::observer::Observer;
 use crate::delivery::{Inlet, Order, Projectors, Report, SinkTask, Truncate, Wiring, inlet};
 use crate::error::Fatal;
@@ -20,6 +21,7 @@ use crate::pipeline::ledger::{Ack, ENTRY_COST, Ledger};
 use crate::projector::{Mutation, ProjectError, Projector};
 use crate::sink::memory::{Fault, Gate, Memory};
 use crate::sink::{Outage, OutageKind, Rejection, SinkError};
+use crate::source::reread::Original;
 use crate::source::{Fence, NextOffset, Partition};
 
 /// A table with a truncate, and one beside it.
@@ -108,6 +110,11 @@ impl Bench {
     }
 
     fn of(store: Memory<Put>) -> Self {
+        Self::burying(store, None)
+    }
+
+    /// Poison stops the process, unless there is a crypt for it.
+    fn burying(store: Memory<Put>, crypt: Option<&Crypt>) -> Self {
         let (report_to, reports) = mpsc::unbounded_channel();
         let fence = Fence::new(Duration::from_secs(3600));
         fence.beat();
@@ -119,7 +126,15 @@ impl Bench {
         let projectors = [TableId(0), TableId(1)].map(|table| (table, ProjectionId(table.0), Copy));
         let projectors = Arc::new(Projectors::new(2, projectors));
         let (inlet, inbox) = inlet(Arc::clone(&projectors));
-        let (dead_letters, reader) = doubles::stopping(Arc::default());
+        let tables: Arc<[Table]> = ["truncated", "other"].map(Table::named).into();
+        let fence = Arc::new(fence);
+        let (dead_letters, reader) = match crypt {
+            None => doubles::stopping(Arc::clone(&tables)),
+            Some(crypt) => {
+                let ours = (Arc::clone(&tables), Arc::clone(&fence));
+                doubles::burying(ours, Original::default(), crypt)
+            }
+        };
         let (outages, in_outage) = watch::channel(false);
         let wiring = Wiring {
             index: 0,
@@ -131,10 +146,10 @@ impl Bench {
                 max_bytes: 1 << 20,
             },
             in_flight: 2,
-            fence: Arc::new(fence),
+            fence,
             dead_letters,
             reader,
-            tables: ["truncated", "other"].map(Table::named).into(),
+            tables,
             projections: Arc::new(["truncated".to_owned(), "other".to_owned()]),
             observer: Box::new(Outages(outages)),
             inbox,

@@ -11,7 +11,7 @@ use super::compare::{self, Comparison};
 use super::names::{Name, Names, Scope};
 use super::quick::Quick;
 use super::value::Fractions;
-use super::{TemplateError, check_nulls, check_trial, environment, words};
+use super::{TemplateError, environment, trial, words};
 use crate::change::Change;
 use crate::projector::ProjectError;
 
@@ -38,8 +38,7 @@ impl Condition {
             .map_err(|error| TemplateError::of_minijinja(text, &error))?;
         let words = words::of_expression(text);
         let names = Names::check(text, expression.undeclared_variables(true), &words)?;
-        check_trial(text, expression.eval(names.sample()))?;
-        check_nulls(text, &names, |context| expression.eval(context))?;
+        trial::check(text, &names, |context| expression.eval(context))?;
         check_yield(text, &expression, &names)?;
         Ok(Self {
             quick: Quick::parse(text),
@@ -123,13 +122,9 @@ fn check_yield(
     expression: &Expression<'_, '_>,
     names: &Names,
 ) -> Result<(), TemplateError> {
-    let values = [
-        Value::from("1"),
-        Value::from(1),
-        Value::from(true),
-        Value::from(vec![true]),
-    ];
-    let yields = values.map(|it| expression.eval(names.trial("u", |_| it.clone())));
+    let yields: Vec<_> = trial::samples()
+        .map(|it| expression.eval(it.context(names)))
+        .collect();
     let kinds = || yields.iter().flatten().map(Value::kind);
     let is_answer = |it| matches!(it, ValueKind::Bool | ValueKind::None | ValueKind::Undefined);
     match kinds().next() {

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::bind::{Cell, Reader, Side, View, sides};
 use super::names::{Name, Names, Scope};
 use super::value::{self, Fractions};
-use super::{TemplateError, check_nulls, check_trial, environment, words};
+use super::{TemplateError, environment, trial, words};
 use crate::change::Change;
 use crate::projector::ProjectError;
 
@@ -54,10 +54,12 @@ impl KeyTemplate {
             .map_err(|error| TemplateError::of_minijinja(text, &error))?;
         let words = words::of_template(text);
         let names = Names::check(text, template.undeclared_variables(true), &words)?;
-        check_trial(text, template.render(names.sample()))?;
-        check_nulls(text, &names, |context| {
+        trial::check(text, &names, |context| {
             let rendered = template.render(context).map(drop);
-            rendered.or_else(|error| unprintable(&error).map(drop).ok_or(error))
+            rendered.or_else(|error| match unprintable(&error) {
+                Some(Unprintable::Null) => Ok(()),
+                _ => Err(error),
+            })
         })?;
         let renderer =
             plain(text).map_or_else(|| Renderer::Full(Box::new(environment)), Renderer::Plain);

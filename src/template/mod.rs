@@ -10,7 +10,7 @@
 //! |---|---|
 //! | string | its text. A `numeric` column is one when the connector says `decimal.handling.mode=string`: compare it as `after.price \| float > 100`; beside a number it is refused |
 //! | integer of up to 128 bits | a number |
-//! | any other number | in a condition a floating number, in a key its text, with every digit |
+//! | any other number | in a condition a floating number, in a key its text, with every digit: reckon with `after.weight \| float` |
 //! | `true`, `false` | a boolean; `true` and `false` in a key |
 //! | `null` | none |
 //! | array, object | a list, a map; a member that is not there reads as null |
@@ -28,14 +28,13 @@ mod key;
 mod names;
 mod nulls;
 mod quick;
+mod trial;
 mod value;
 mod words;
 
 pub use condition::Condition;
 pub use key::KeyTemplate;
 pub use names::{Name, Scope};
-
-use names::Names;
 
 /// A mistake in the text of a template or condition, for the person who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,49 +70,6 @@ impl TemplateError {
             .map_or_else(|| error.kind().to_string(), String::from);
         Self::at(text, error.range().map_or(0, |range| range.start), detail)
     }
-}
-
-/// The mistake that a trial run brought to light, if it is one of the text: minijinja looks for
-/// filters, tests and functions only when it comes to them.
-fn check_trial<T>(text: &str, trial: Result<T, minijinja::Error>) -> Result<(), TemplateError> {
-    use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
-    match trial {
-        Err(error)
-            if matches!(
-                error.kind(),
-                UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest
-            ) =>
-        {
-            Err(TemplateError::of_minijinja(text, &error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Tries what a template makes where columns are null, and refuses what fails then. Every column may
-/// be: nobody says which are declared NOT NULL, and a change may have only one of the rows.
-fn check_nulls<T>(
-    text: &str,
-    names: &Names,
-    mut trial: impl FnMut(minijinja::Value) -> Result<T, minijinja::Error>,
-) -> Result<(), TemplateError> {
-    let value = |is_null: bool| minijinja::Value::from((!is_null).then_some("1"));
-    let all = names.trial("u", |scope| value(scope != Scope::Key));
-    let of_a_delete = names.trial("d", |scope| value(scope == Scope::After));
-    let of_an_insert = names.trial("c", |scope| value(scope == Scope::Before));
-    for context in [all, of_a_delete, of_an_insert] {
-        if let Err(error) = trial(context) {
-            let mut error = TemplateError::of_minijinja(text, &error);
-            error.message = format!(
-                "it fails where a column is null, as `after.…` is on a delete and `before.…` on an \
-                 insert ({}): write `… | default('', true)`, `… | default(0, true)` or `… | \
-                 default([], true)`; `key.…` is never null",
-                error.message
-            );
-            return Err(error);
-        }
-    }
-    Ok(())
 }
 
 /// An environment in which an unknown name is a mistake and nothing is escaped.

@@ -103,13 +103,8 @@ impl Names {
         Ok(names)
     }
 
-    /// A context in which every name means something, for a trial run. A text that is also a number
-    /// gets through most filters.
-    pub(super) fn sample(&self) -> Value {
-        self.trial("u", |_| Value::from("1"))
-    }
-
-    /// The same with what each scope's columns shall be; `changed` is always a boolean.
+    /// A context for a trial run, with what each scope's columns shall be; `changed` is always a
+    /// boolean.
     pub(super) fn trial(&self, op: &str, column: impl Fn(Scope) -> Value) -> Value {
         let mut root = BTreeMap::from([(Value::from("op"), Value::from(op))]);
         for of_scope in self.columns.chunk_by(|a, b| a.scope == b.scope) {

@@ -117,3 +117,55 @@ fn a_condition_that_never_yields_a_boolean_is_refused() {
         );
     }
 }
+
+#[test]
+fn what_takes_one_kind_of_value_only_is_accepted_and_holds_for_rows_of_that_kind() {
+    let row = insert(&[
+        ("id", "71"),
+        ("name", r#""blue lamp""#),
+        ("stock", "5"),
+        ("reserved", "null"),
+        ("tags", "[4]"),
+        ("attributes", r#"{"b":1}"#),
+    ]);
+    let gone = change(Op::Delete, None, None);
+    for (template, key, of_gone) in [
+        ("bucket:{{ key.id % 16 }}", "bucket:7", "bucket:7"),
+        ("{{ key.id // 2 + 1 }}", "4", "4"),
+        (
+            "{{ key.id - 1 }}:{{ after.name | default('x', true) | split(' ') | first }}",
+            "6:blue",
+            "6:x",
+        ),
+        (
+            "{{ key.id }}:{{ (after.tags | default([], true) + [5]) | join('-') }}",
+            "7:4-5",
+            "7:5",
+        ),
+        (
+            "{% for k, v in after.attributes | default({}, true) | items %}{{ k }}{% endfor %}-",
+            "b-",
+            "-",
+        ),
+    ] {
+        assert_eq!(keys(template, &row), [key], "{template}");
+        assert_eq!(keys(template, &gone), [of_gone], "{template}");
+    }
+    let free = "(after.stock | default(0, true)) - (after.reserved | default(0, true)) > 0";
+    assert!(holds(free, &row));
+    assert!(!holds(free, &gone));
+    assert!(holds("key.id % 2 == 1", &gone));
+}
+
+#[test]
+fn what_fails_on_texts_and_on_numbers_is_refused_with_what_to_write() {
+    let template = "{{ key.id % 4 }}:{{ key.id | join }}:{{ 'x' ~ key.id + 1 }}";
+    let error = KeyTemplate::compile(template, "products").unwrap_err();
+    assert!(error.message.contains("`… | int`"), "{error}");
+    let error = Condition::compile("'a' - after.a | default(1, true) > 0", "products").unwrap_err();
+    assert!(error.message.contains("texts or numbers"), "{error}");
+    // An unknown name is told as such, wherever the trial comes to it.
+    let error = KeyTemplate::compile("{{ (key.id % 4) | nosuch }}", "products").unwrap_err();
+    assert!(error.message.contains("nosuch"), "{error}");
+    assert!(!error.message.contains("`… | int`"), "{error}");
+}

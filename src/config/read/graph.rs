@@ -6,27 +6,31 @@ use super::super::merged::{Node, Say};
 use super::super::mistake::did_you_mean;
 use super::super::{Derived, NodePattern, Projection, ProjectionKind, Property, Relationship};
 use super::projections::Placed;
+use super::sinks::{Sinks, address};
 use super::tables::Tables;
 
-/// What is known of one sink's graph.
+/// What is known of the graph in one database, to which several sinks may write.
 #[derive(Default)]
 struct Graph<'a> {
     /// The merge key of each label that a node projection fills, and the projection.
     labels: BTreeMap<&'a str, (BTreeSet<&'a str>, &'a str)>,
-    /// `(start, type, end)` of each relationship projection.
-    steps: BTreeSet<(&'a str, &'a str, &'a str)>,
-    /// The same of each derived one, and the projection.
-    derived: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
+    /// Each relationship projection's sink, which alone tells it to those that follow from it.
+    steps: BTreeSet<(&'a str, Step<'a>)>,
+    /// Each derived relationship, and the projection.
+    derived: BTreeMap<Step<'a>, &'a str>,
 }
 
-/// Checks all graph projections against each other, sink by sink.
-pub(super) fn check(placed: &[Placed<'_>], tables: &Tables) {
-    let mut graphs: BTreeMap<&str, Graph<'_>> = BTreeMap::new();
+/// Start, type and end.
+type Step<'a> = (&'a str, &'a str, &'a str);
+
+/// Checks all graph projections against each other, database by database.
+pub(super) fn check(placed: &[Placed<'_>], tables: &Tables, sinks: &Sinks) {
+    let mut graphs: BTreeMap<String, Graph<'_>> = BTreeMap::new();
     for (at, projection) in placed {
         let Some(projection) = projection else {
             continue;
         };
-        let graph = graphs.entry(&projection.sink).or_default();
+        let graph = graphs.entry(address(sinks, &projection.sink)).or_default();
         match &projection.kind {
             ProjectionKind::Node(node) => {
                 check_key(
@@ -40,9 +44,8 @@ pub(super) fn check(placed: &[Placed<'_>], tables: &Tables) {
                 add_label(graph, at, projection, &node.node);
             }
             ProjectionKind::Relationship(it) => {
-                graph
-                    .steps
-                    .insert((&it.start.label, &it.kind, &it.end.label));
+                let step = (&*it.start.label, &*it.kind, &*it.end.label);
+                graph.steps.insert((&projection.sink, step));
             }
             ProjectionKind::Derived(it) => add_derived(graph, at, projection, it),
             _ => {}
@@ -54,12 +57,12 @@ pub(super) fn check(placed: &[Placed<'_>], tables: &Tables) {
         let Some(Projection { sink, kind, .. }) = projection else {
             continue;
         };
-        let Some(graph) = graphs.get(sink.as_str()) else {
+        let Some(graph) = graphs.get(&address(sinks, sink)) else {
             continue;
         };
         match kind {
             ProjectionKind::Relationship(it) => check_ends(at, it, graph, complete),
-            ProjectionKind::Derived(it) => check_derived(at, it, graph, complete),
+            ProjectionKind::Derived(it) => check_derived(at, (sink, it), graph, complete),
             _ => {}
         }
     }
@@ -174,7 +177,12 @@ fn check_ends(at: &Node<'_>, relationship: &Relationship, graph: &Graph<'_>, com
     }
 }
 
-fn check_derived(at: &Node<'_>, derived: &Derived, graph: &Graph<'_>, complete: bool) {
+fn check_derived(
+    at: &Node<'_>,
+    (sink, derived): (&str, &Derived),
+    graph: &Graph<'_>,
+    complete: bool,
+) {
     let (first, last) = (&derived.path[0], &derived.path[derived.path.len() - 1]);
     if (&first.from, &last.to) != (&derived.start, &derived.end) {
         at.key("path").refuse(format!(
@@ -182,7 +190,7 @@ fn check_derived(at: &Node<'_>, derived: &Derived, graph: &Graph<'_>, complete: 
             first.from, last.to, derived.start, derived.end
         ));
     }
-    let own = graph.steps.iter().any(|(_, kind, _)| *kind == derived.kind);
+    let own = graph.steps.iter().any(|(_, step)| step.1 == derived.kind);
     if own {
         at.key("derive").refuse(format!(
             "`{}` is the type of a relationship that rows make; a derived one needs a type of its own",
@@ -190,18 +198,13 @@ fn check_derived(at: &Node<'_>, derived: &Derived, graph: &Graph<'_>, complete: 
         ));
     }
     for step in &derived.path {
-        let found =
-            graph
-                .steps
-                .contains(&(step.from.as_str(), step.kind.as_str(), step.to.as_str()));
-        if !found && complete {
-            let known = graph
-                .steps
-                .iter()
-                .map(|(a, kind, b)| format!("(:{a})-[:{kind}]->(:{b})"));
+        let made = (&*step.from, &*step.kind, &*step.to);
+        if !graph.steps.contains(&(sink, made)) && complete {
+            let of_sink = graph.steps.iter().filter(|(it, _)| *it == sink);
+            let known = of_sink.map(|(_, (a, kind, b))| format!("(:{a})-[:{kind}]->(:{b})"));
             at.key("path").refuse(
                 Say::from(format!(
-                    "no projection makes (:{})-[:{}]->(:{})",
+                    "no projection of this sink makes (:{})-[:{}]->(:{})",
                     step.from, step.kind, step.to
                 ))
                 .help(format!(

@@ -12,7 +12,7 @@ use super::super::{
 use super::documents::document;
 use super::expressions::{key_condition, row_condition, template};
 use super::graph;
-use super::sinks::{Sinks, Store};
+use super::sinks::{Sinks, Store, address};
 use super::tables::Tables;
 use crate::change::TableId;
 
@@ -82,8 +82,8 @@ pub(super) fn read(node: &Node<'_>, tables: &Tables, sinks: &Sinks) -> Option<Ve
         .into_iter()
         .map(|item| (item.clone(), read_one(&item, &names)))
         .collect();
-    refuse_duplicates(&placed);
-    graph::check(&placed, tables);
+    refuse_duplicates(&placed, sinks);
+    graph::check(&placed, tables, sinks);
     refuse_truncated_caches(node.whole(), &placed, tables);
     warn_unused(node.whole(), &placed, &names);
     placed
@@ -285,7 +285,7 @@ fn patterned<T>(node: &Node<'_>, parse: impl Fn(&str) -> Result<T, PatternError>
     }
 }
 
-fn refuse_duplicates(placed: &[Placed<'_>]) {
+fn refuse_duplicates(placed: &[Placed<'_>], sinks: &Sinks) {
     let (mut names, mut aliases) = (BTreeMap::new(), BTreeMap::new());
     for (node, _) in placed {
         if let Some(name) = node.key("name").quiet_text()
@@ -299,13 +299,16 @@ fn refuse_duplicates(placed: &[Placed<'_>]) {
         placed.iter().filter_map(|(node, projection)| {
             let projection = projection.as_ref()?;
             match &projection.kind {
-                ProjectionKind::Document(it) => Some((node, projection, it.alias.as_str())),
+                ProjectionKind::Document(it) => {
+                    let place = address(sinks, &projection.sink);
+                    Some((node, place, projection, it.alias.as_str()))
+                }
                 _ => None,
             }
         })
     };
-    for (node, projection, alias) in documents() {
-        if let Some(other) = aliases.insert((&projection.sink, alias), &projection.name) {
+    for (node, place, projection, alias) in documents() {
+        if let Some(other) = aliases.insert((place, alias), &projection.name) {
             node.key("index").key("alias").refuse(
                 Say::from(format!("`{other}` writes the alias `{alias}` already"))
                     .help("two tables' keys would overwrite each other; use two aliases"),
@@ -313,9 +316,9 @@ fn refuse_duplicates(placed: &[Placed<'_>]) {
         }
     }
     // The name of an index is none for an alias.
-    for (node, projection, alias) in documents() {
+    for (node, place, _, alias) in documents() {
         if let Some(before) = alias.strip_suffix("-000001")
-            && let Some(other) = aliases.get(&(&projection.sink, before))
+            && let Some(other) = aliases.get(&(place, before))
         {
             node.key("index").key("alias").refuse(
                 Say::from(format!(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use redis::IntoConnectionInfo;
+use url::Url;
 
 use super::super::merged::{Node, Say};
 use super::super::{Batch, Credentials, Elasticsearch, Neo4j, Redis, Sink, units};
@@ -49,6 +50,9 @@ const NEO4J_BATCH: Batch = Batch {
     max_bytes: 4 << 20,
 };
 
+/// Neo4j's port where an address has none.
+const BOLT: u16 = 7687;
+
 /// The store that a projection needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Store {
@@ -84,6 +88,29 @@ pub(super) fn read(node: &Node<'_>) -> Sinks {
         (name, read_sink(&node))
     };
     entries.into_iter().map(sink).collect()
+}
+
+/// Where a sink's documents or nodes lie: sinks of one address write to the same store, whatever
+/// they are called. A name under which no such sink could be read stands for itself.
+pub(super) fn address(sinks: &Sinks, name: &str) -> String {
+    match sinks.get(name) {
+        Some((_, Some(Sink::Elasticsearch(it)))) => place(&it.url),
+        // Neo4j's databases are the same in any case of letters.
+        Some((_, Some(Sink::Neo4j(it)))) => {
+            format!("{}/{}", place(&it.uri), it.database.to_lowercase())
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// Host, port and path; a port has one protocol, so the scheme says no more.
+fn place(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else {
+        return url.to_owned();
+    };
+    let host = url.host_str().unwrap_or_default().to_lowercase();
+    let port = url.port_or_known_default().unwrap_or(BOLT);
+    format!("{host}:{port}{}", url.path().trim_end_matches('/'))
 }
 
 fn read_sink(node: &Node<'_>) -> (Option<Store>, Option<Sink>) {

@@ -71,7 +71,7 @@ fn a_derived_relationship_follows_from_others() {
             &derived(
                 r#"derive: "(:User)-[:KNOWS]->(:Order)", path: «"(:User)-[:PLACD]->(:Order)"»"#,
             ),
-            "no projection makes (:User)-[:PLACD]->(:Order)",
+            "no projection of this sink makes (:User)-[:PLACD]->(:Order)",
         ),
         (
             LETTERS,
@@ -96,4 +96,38 @@ fn a_derived_relationship_follows_from_others() {
             "`first` derives (:User)-[:KNOWS]->(:Order) already; each would delete the other's",
         ),
     ]);
+}
+
+#[test]
+fn what_one_projection_alone_may_write_is_told_by_the_database_and_not_by_the_sink() {
+    let twice = |uri: &str, rest: &str, projections: &str| {
+        let other = format!(
+            "  other: {{type: neo4j, uri: {uri}, {rest}username: neo4j, {GRAPH_PASSWORD}}}\n"
+        );
+        let projections = projections.replace("sink: graph", "sink: other");
+        SHOP.replace("projections:\n", &format!("{other}projections:\n"))
+            .replace(LETTERS, &format!("{projections}\n{LETTERS}"))
+    };
+    let node = r#"  - {name: again, sink: graph, from: users, node: "(:User {!id})"}"#;
+    for uri in ["bolt://neo4j:7687/", "bolt://Neo4j", "neo4j://neo4j"] {
+        let found = mistakes(&twice(uri, "", node));
+        let [mistake] = &found[..] else {
+            panic!("{uri}:\n{}", Mistakes(found));
+        };
+        let expected = "`user-node` fills the label `User` already";
+        assert!(mistake.message.contains(expected), "{uri}: {mistake}");
+    }
+    valid(&twice("bolt://neo4j", "database: second, ", node));
+    valid(&twice("bolt://elsewhere", "", node));
+
+    // An end may be a node of the other sink; a path has to be made by the sink itself.
+    let liked = r#"  - {name: liked, sink: graph, from: orders, relationship: "(:User {!id: user_id})-[:LIKED]->(:Order {!id})"}"#;
+    valid(&twice("bolt://neo4j", "", liked));
+    let derived = r#"  - {name: derived, sink: graph, derive: "(:User)-[:KNOWS]->(:Order)", path: "(:User)-[:PLACED]->(:Order)"}"#;
+    let found = mistakes(&twice("bolt://neo4j", "", &format!("{liked}\n{derived}")));
+    let said = Mistakes(found).to_string();
+    assert!(
+        said.contains("no projection of this sink makes (:User)-[:PLACED]"),
+        "{said}"
+    );
 }

@@ -111,6 +111,27 @@ fn one_projection_for_each_alias() {
 }
 
 #[test]
+fn an_alias_is_the_same_one_through_any_sink_of_one_address() {
+    let with = |url: &str| {
+        let second = "  - {name: again, sink: other, from: users, index: {alias: products}}\n";
+        let other = format!("  other: {{type: elasticsearch, url: {url}}}\n");
+        SHOP.replace("projections:\n", &format!("{other}projections:\n"))
+            .replace(LETTERS, &format!("{second}{LETTERS}"))
+    };
+    for url in ["http://es:9200", "http://ES:9200/", "https://es:9200"] {
+        let found = mistakes(&with(url));
+        let [mistake] = &found[..] else {
+            panic!("{url}:\n{}", Mistakes(found));
+        };
+        let expected = "`products-index` writes the alias `products` already";
+        assert!(mistake.message.contains(expected), "{url}: {mistake}");
+    }
+    for url in ["http://es", "http://es:9201", "http://es:9200/second"] {
+        valid(&with(url));
+    }
+}
+
+#[test]
 fn templates_compile_and_read_what_can_be_known() {
     errors(&[
         (

@@ -70,12 +70,12 @@ impl<P: Projector> Inlet for Projecting<P> {
         let before = mutations.len();
         let failed = self.projectors.project(change, mutations);
         let count = mutations.len() - before;
-        if count == 0 && failed.is_none() {
+        if count == 0 && failed.is_empty() {
             return Some(ack);
         }
         deliveries.push(Delivery {
             mutations: u32::try_from(count).expect("few projections"),
-            failed: failed.map(Box::new),
+            failed,
             committed_at_ms: change.committed_at_ms,
             known_since,
             ack,
@@ -153,13 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn a_projection_that_fails_leaves_the_others_what_they_made_and_is_named() {
+    fn projections_that_fail_leave_the_others_what_they_made_and_are_named() {
         let good = projection(0, &[("item:{{ key.id }}", None)]);
-        let bad = projection(
-            1,
-            &[("lost:{{ key.id }}", None), ("{{ either.missing }}", None)],
-        );
-        let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, [bad, good])));
+        let bad = [1, 2].map(|id| {
+            let lost = ("lost:{{ key.id }}", None);
+            projection(id, &[lost, ("{{ either.missing }}", None)])
+        });
+        let projectors = bad.into_iter().chain([good]);
+        let (mut inlet, mut outlet) = inlet(Arc::new(Projectors::new(1, projectors)));
         assert!(inlet.take(&change(), ack(), Instant::now()).is_none());
         assert_eq!(inlet.hand_over(), 1);
         let Ok(ToSink::Changes(projected)) = outlet.try_recv() else {
@@ -167,8 +168,11 @@ mod tests {
         };
         let delivery = &projected.deliveries[0];
         assert_eq!((delivery.mutations, projected.mutations.len()), (1, 1));
-        let failed = delivery.failed.as_ref().expect("it is poison");
-        assert_eq!(failed.0, ProjectionId(1));
-        assert_eq!(failed.1.kind(), "missing_column");
+        let failed = delivery
+            .failed
+            .iter()
+            .map(|(id, error)| (id.0, error.kind()));
+        let failed: Vec<_> = failed.collect();
+        assert_eq!(failed, [(1, "missing_column"), (2, "missing_column")]);
     }
 }

@@ -26,14 +26,13 @@ mod undertaker;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::change::{ProjectionId, Version};
+use crate::change::Version;
 use crate::pipeline::ledger::{Ack, Applied};
-use crate::projector::ProjectError;
 use crate::source::Partition;
 
 pub use inlet::{Inlet, inlet};
 pub use observer::Observer;
-pub use projectors::Projectors;
+pub use projectors::{Failed, Projectors};
 pub use task::{SinkTask, Wiring};
 
 /// Changes for one sink, in the order of each partition.
@@ -59,8 +58,8 @@ impl<M> Default for Projected<M> {
 pub struct Delivery {
     /// How many mutations it became.
     pub mutations: u32,
-    /// A projection that it can never go through, and why: poison.
-    pub failed: Option<Box<(ProjectionId, ProjectError)>>,
+    /// Poison: for these it becomes one dead letter each.
+    pub failed: Failed,
     /// When it was committed, in milliseconds since the Unix epoch.
     pub committed_at_ms: i64,
     /// Since when its record is known to be in Kafka.

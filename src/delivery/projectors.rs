@@ -3,6 +3,10 @@
 use crate::change::{Change, ProjectionId, TableId};
 use crate::projector::{ProjectError, Projector};
 
+/// Projections that a change can never go through, each with the reason; nearly always none, and
+/// nothing is allocated then.
+pub type Failed = Vec<(ProjectionId, ProjectError)>;
+
 /// The projectors of one sink, by table.
 pub struct Projectors<P> {
     by_table: Vec<Vec<(ProjectionId, P)>>,
@@ -27,18 +31,14 @@ impl<P: Projector> Projectors<P> {
     }
 
     /// Appends what a change means for the sink. What a projection that fails has appended is
-    /// taken back; answers the last one that did, and why.
-    pub fn project(
-        &self,
-        change: &Change<'_>,
-        out: &mut Vec<P::Mutation>,
-    ) -> Option<(ProjectionId, ProjectError)> {
-        let mut failed = None;
+    /// taken back; answers those that did, and why.
+    pub fn project(&self, change: &Change<'_>, out: &mut Vec<P::Mutation>) -> Failed {
+        let mut failed = Failed::new();
         for (projection, projector) in &self.by_table[usize::from(change.table.0)] {
             let before = out.len();
             if let Err(error) = projector.project(change, out) {
                 out.truncate(before);
-                failed = Some((*projection, error));
+                failed.push((*projection, error));
             }
         }
         failed

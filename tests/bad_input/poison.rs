@@ -1,6 +1,6 @@
 //! Records that can never be applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -92,6 +92,42 @@ async fn a_row_that_the_index_never_takes_becomes_a_dead_letter_that_names_its_p
     assert_eq!(letter.headers["distributary.version"], offset.to_string());
     let reason = &letter.headers["__connect.errors.exception.message"];
     assert!(!reason.contains("plenty"), "a row's value in {reason}");
+    program.stop().await;
+}
+
+const COLOURS: &str = r#"
+projections:
+  - {name: items-cache, sink: cache, from: items, invalidate: ["item:{{ key.id }}"]}
+  - {name: colours, sink: cache, from: items, invalidate: ["colour:{{ after.colour }}"]}
+  - {name: shades, sink: cache, from: items, invalidate: ["shade:{{ after.colour }}"]}
+  - {name: items-index, sink: search, from: items, index: {alias: "${NAME}-items", settings: items.json}}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_projection_of_a_sink_that_can_never_use_a_record_has_a_dead_letter_of_its_own() {
+    let mut feed = Feed::new(1).await;
+    feed.configure("colours.yaml", COLOURS);
+    let cached: String = feed.redis.run("SET item:1 stale").await.unwrap();
+    assert_eq!(cached, "OK");
+    feed.insert(1).await;
+    let program = feed.run(&[]);
+    feed.until_committed().await;
+    let letters = feed.dead_letters(2);
+    let projections = letters
+        .iter()
+        .map(|it| &*it.headers["distributary.projection"]);
+    let projections: BTreeSet<_> = projections.collect();
+    assert_eq!(projections, BTreeSet::from(["colours", "shades"]));
+    assert_eq!(feed.redis.run::<i64>("EXISTS item:1").await.unwrap(), 0);
+    let (_, scrape) = program.ask("metrics").await.unwrap();
+    let counts = scrape
+        .lines()
+        .filter(|it| it.starts_with("cdc_dead_letters_total{"));
+    let counts: Vec<_> = counts.collect();
+    assert!(
+        matches!(counts[..], [one] if one.ends_with(" 2")),
+        "{counts:?}"
+    );
     program.stop().await;
 }
 

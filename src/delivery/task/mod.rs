@@ -247,7 +247,7 @@ where
     }
 
     fn accept(&mut self, delivery: Delivery, mutations: impl Iterator<Item = P::Mutation>) {
-        let burials = u32::from(delivery.failed.is_some());
+        let burials = u32::try_from(delivery.failed.len()).expect("few projections");
         let receipt = self.book.open(
             delivery.ack,
             delivery.committed_at_ms,
@@ -261,9 +261,8 @@ where
         if coalesced > 0 {
             self.wiring.observer.coalesced(coalesced);
         }
-        if let Some(failed) = delivery.failed {
-            let (projection, error) = *failed;
-            self.bury_unprojected(receipt, projection, &error);
+        for (projection, error) in &delivery.failed {
+            self.bury_unprojected(receipt, *projection, error);
         }
     }
 

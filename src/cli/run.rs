@@ -127,17 +127,18 @@ fn stop_on_signal(stop: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
-        loop {
-            let code = tokio::select! {
+        let mut asked = async || {
+            tokio::select! {
                 _ = terminate.recv() => exit::TERMINATED,
                 _ = interrupt.recv() => exit::INTERRUPTED,
-            };
-            if stop.is_cancelled() {
-                tracing::warn!("second signal: stopping at once");
-                std::process::exit(i32::from(code));
             }
-            stop.cancel();
-        }
+        };
+        asked().await;
+        // It may be stopping already, because one of its groups has failed: the others drain.
+        stop.cancel();
+        let code = asked().await;
+        tracing::warn!("second signal: stopping at once");
+        std::process::exit(i32::from(code));
     });
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::{Gate, NamedStore, Passed, Store};
@@ -14,7 +14,7 @@ use crate::change::{ProjectionId, TableId};
 use crate::config::{self, Batch, Config, ProjectionKind, Table};
 use crate::delivery::dead_letter::DeadLetters;
 use crate::delivery::{self, Inlet, Projectors, Report, SinkTask};
-use crate::error::Fatal;
+use crate::error::{Fatal, in_full};
 use crate::http::Health;
 use crate::metrics::Metrics;
 use crate::projector::Projector;
@@ -58,12 +58,25 @@ impl Process {
         for (group, sinks) in self.config.groups() {
             let process = self.clone();
             tracing::info!(group, ?sinks, "starting");
-            groups.spawn(async move { process.run_group(&group, &sinks).await });
+            groups.spawn(async move {
+                let ended = process.run_group(&group, &sinks).await;
+                (group, ended)
+            });
         }
+        let several = groups.len() > 1;
         let mut outcome = Ok(());
         while let Some(ended) = groups.join_next().await {
-            let ended = ended.unwrap_or_else(|error| Err(Fatal::Bug(error.to_string())));
-            if ended.is_err() {
+            let bug = |error: JoinError| (String::new(), Err(Fatal::Bug(error.to_string())));
+            let (group, ended) = ended.unwrap_or_else(bug);
+            if let Err(fatal) = &ended {
+                if several {
+                    let reason = in_full(fatal);
+                    tracing::error!(
+                        group,
+                        reason,
+                        "a group has failed; all stop, the others in order"
+                    );
+                }
                 self.stop.cancel();
             }
             outcome = outcome.and(ended);

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use rdkafka::{Offset, TopicPartitionList};
+use serde_json::json;
 
 use super::{command, example, said};
 use crate::support::feed::{Feed, change, row};
@@ -209,4 +210,35 @@ async fn with_a_group_for_each_sink_one_store_goes_on_while_another_is_down() {
         let group = format!("group {}.{sink}, running members: 0", feed.name);
         assert!(shown.contains(&group), "{shown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_has_failed_leaves_the_others_to_drain_through_the_first_sigterm() {
+    let mut feed = Feed::new(1).await;
+    let per_sink = "{source: {groups: per_sink}, on_poison: stop}";
+    feed.configure("per_sink.yaml", per_sink);
+    let mut program = feed.run(&[]);
+    program.ready().await;
+    feed.redis.signal("STOP").unwrap();
+    let mut unfit = row(1, "unfit");
+    unfit["stock"] = json!("plenty");
+    feed.send(change("c", None, Some(unfit))).await;
+    until("it says which group has failed, and why", async || {
+        let log = program.log();
+        let line = log.lines().find(|it| it.contains("a group has failed"))?;
+        let group = format!("{}.search", feed.name);
+        assert!(
+            line.contains(&group) && line.contains("can never be applied"),
+            "{line}"
+        );
+        Some(())
+    })
+    .await;
+    program.signal("TERM");
+    until("the other group drains", async || {
+        program.log().contains("stopping: waiting").then_some(())
+    })
+    .await;
+    feed.redis.signal("CONT").unwrap();
+    program.refuses(65, &["by sink `search`"]).await;
 }

@@ -30,6 +30,7 @@ use std::fmt;
 
 pub use error::{DecodeError, Part};
 pub use moves::KeyMoves;
+pub use placeholder::is_placeholder;
 
 use crate::change::{Change, TableId};
 use crate::config;

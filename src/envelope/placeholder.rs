@@ -24,7 +24,8 @@ pub(super) const FORMS: [&str; 8] = [
 ];
 
 /// Whether a column's JSON text (compact, before any conversion) stands for an unavailable value.
-pub(super) fn is_placeholder(json: &str) -> bool {
+#[must_use]
+pub fn is_placeholder(json: &str) -> bool {
     FORMS.contains(&json)
 }
 

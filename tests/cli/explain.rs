@@ -76,6 +76,45 @@ fn a_change_is_explained_for_each_projection_of_its_table_and_no_other() {
 }
 
 #[test]
+fn the_key_of_a_row_with_a_schema_is_what_the_schema_makes_of_it() {
+    let mut change = moved();
+    for image in ["before", "after"] {
+        // 42, as Connect writes a decimal.
+        change[image]["id"] = "Kg==".into();
+    }
+    let decimal = "org.apache.kafka.connect.data.Decimal";
+    let id = json!({"field": "id", "type": "bytes", "name": decimal, "parameters": {"scale": "0"}});
+    let row = |field: &str| json!({"field": field, "type": "struct", "fields": [id]});
+    let schema = json!({"type": "struct", "fields": [row("before"), row("after")]});
+    let event = json!({"schema": schema, "payload": change});
+    let said = said(&explain(&event.to_string(), &[]));
+    for part in [
+        r#"products {"id":"42"} updated"#,
+        "\n  index products/42\n",
+        "\n  UNLINK product:42\n",
+        r#"merge (:Product {id: "42"})"#,
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
+fn a_placeholder_that_is_taken_for_a_value_is_told() {
+    let mut change = moved();
+    change["after"]["description"] = "__debezium_unavailable_value".into();
+    let told = "taken for a value, in description";
+    let sent = said(&explain(&change.to_string(), &[]));
+    assert!(!sent.contains(told), "{sent}");
+    change["op"] = "c".into();
+    change["before"] = Value::Null;
+    let unsent = said(&explain(&change.to_string(), &[]));
+    assert!(
+        unsent.contains(told) && unsent.contains("__debezium.oldkey"),
+        "{unsent}"
+    );
+}
+
+#[test]
 fn what_is_no_change_of_a_configured_table_is_refused_and_names_what_there_is() {
     let mut other = moved();
     other["source"]["table"] = "prodcts".into();

@@ -63,6 +63,8 @@ impl Unread {
 #[derive(Deserialize)]
 struct Outline<'a> {
     #[serde(borrow)]
+    schema: Option<&'a RawValue>,
+    #[serde(borrow)]
     payload: Option<&'a RawValue>,
     source: Option<Names>,
     #[serde(borrow)]
@@ -97,6 +99,7 @@ pub(super) fn of_file(config: &Config, path: Option<&Path>) -> Result<Event, Unr
     let no_change = |why: String| Unread::NoChange(name.clone(), why);
     let read = |text| serde_json::from_str::<Outline<'_>>(text);
     let mut outline = read(&text).map_err(|error| no_change(error.to_string()))?;
+    let schema = outline.schema;
     if let Some(payload) = outline.payload {
         outline = read(payload.get()).map_err(|error| no_change(error.to_string()))?;
     }
@@ -104,7 +107,7 @@ pub(super) fn of_file(config: &Config, path: Option<&Path>) -> Result<Event, Unr
     let names = names.ok_or_else(|| no_change("it has no `source`".to_owned()))?;
     let (table_id, table) = table_of(config, &names)?;
     let row = outline.after.or(outline.before);
-    let key = row.map(|row| key(table, &row)).transpose();
+    let key = row.map(|row| key(table, &row, schema)).transpose();
     Ok(Event {
         table: table_id,
         offset: 0,
@@ -126,8 +129,9 @@ fn table_of<'c>(config: &'c Config, names: &Names) -> Result<(TableId, &'c Table
     })
 }
 
-/// The record key that Debezium would have written.
-fn key(table: &Table, row: &Columns<'_>) -> Result<Vec<u8>, String> {
+/// The record key that Debezium would have written. Where the row has a schema, its columns are what
+/// that says: the key's own schema would say the same of them.
+fn key(table: &Table, row: &Columns<'_>, schema: Option<&RawValue>) -> Result<Vec<u8>, String> {
     let value = |column: &str| row.get(column).map(|it| Value::Json(it.get()));
     let missing = table.key.iter().find(|it| value(it).is_none());
     if let Some(column) = missing {
@@ -135,7 +139,9 @@ fn key(table: &Table, row: &Columns<'_>) -> Result<Vec<u8>, String> {
     }
     let columns = table.key.iter().map(String::as_str);
     let columns = columns.filter_map(|it| Some((it, value(it)?)));
-    Ok(object(columns).into_bytes())
+    let key = object(columns);
+    let wrapped = schema.map(|schema| format!(r#"{{"schema":{schema},"payload":{key}}}"#));
+    Ok(wrapped.unwrap_or(key).into_bytes())
 }
 
 /// The record at a partition and offset of a topic.

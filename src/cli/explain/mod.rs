@@ -12,15 +12,15 @@ use event::Event;
 
 use super::output::{complain, print};
 use super::{Global, check_projections, refuse};
-use crate::change::{Change, Op, ProjectionId};
+use crate::change::{Change, Op, ProjectionId, Row};
 use crate::config::{Config, OnTruncate, Projection};
-use crate::envelope::{Decoded, Decoder, Ignored, KeyMoves};
+use crate::envelope::{Decoded, Decoder, Ignored, KeyMoves, OLD_KEY, is_placeholder};
 use crate::error::exit;
 
 /// Say what one change means to each store, and change nothing.
 ///
-/// A change is the value of a record as Debezium writes it, with or without its schema. What is said
-/// holds the row's values.
+/// A change is the value of a record as Debezium writes it, with or without its schema. In a file it
+/// has neither key nor headers: the key is made of the row. What is said holds the row's values.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Explain {
@@ -136,6 +136,7 @@ impl Explain {
                 table.old_row_advice()
             ));
         }
+        explanation.text.push_str(&placeholders(change));
         let is_meant = |it: &Projection| {
             let is_asked = self.projection.is_empty() || self.projection.contains(&it.name);
             is_asked && it.kind.from() == Some(change.table)
@@ -162,6 +163,22 @@ impl Explain {
             }
         }
         explanation
+    }
+}
+
+/// What is to be known of placeholders that are taken for values.
+fn placeholders(change: &Change<'_>) -> String {
+    let columns = change.after.iter().flat_map(Row::columns);
+    let columns = columns.filter(|(_, value)| value.json().is_some_and(is_placeholder));
+    let columns: Vec<&str> = columns.map(|(column, _)| column).collect();
+    match columns[..] {
+        [] => String::new(),
+        _ => format!(
+            "\nDebezium's placeholder for what was not sent is taken for a value, in {}: it stands for \
+             none only in an update and in the insert of a row whose key has changed, which a file \
+             cannot say (the record's header `{OLD_KEY}` does)",
+            columns.join(", ")
+        ),
     }
 }
 

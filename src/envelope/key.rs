@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::{DecodeError, Part};
 use super::fields::Columns;
 use super::rows::Image;
-use super::schema::Schemas;
+use super::schema::{Schemas, Type};
 use super::shapes::{Known, refuse_duplicates};
 use super::{TableName, text};
 use crate::change::Row;
@@ -106,6 +106,8 @@ impl KeyReader {
             cells,
             known: Arc::clone(&self.known),
             types,
+            // A text that looks like infinity would get the identity of another row.
+            untyped: Type::Verbatim,
         };
         image.canonicalize(false)?;
         let row = image.row();

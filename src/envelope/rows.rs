@@ -22,8 +22,10 @@ pub(super) struct Image<'a> {
     pub(super) cells: Vec<Cell<'a>>,
     /// The columns.
     pub(super) known: Arc<Known>,
-    /// The columns' types, where the record says them and one needs a conversion.
+    /// The columns' types, where the record says them.
     pub(super) types: Option<Arc<[Type]>>,
+    /// The type of each where it does not.
+    pub(super) untyped: Type,
 }
 
 /// Why a value is not canonical JSON; the column's name is added by the caller.
@@ -66,7 +68,7 @@ impl<'a> Image<'a> {
             let Cell::Json(Cow::Borrowed(json)) = self.cells[index] else {
                 continue;
             };
-            if self.types.is_none() && !self.known.json[index] && is_canonical(json) {
+            if self.column(index).is_text() && !self.known.json[index] && is_canonical(json) {
                 continue;
             }
             match self.value(index, json, partial) {
@@ -76,6 +78,11 @@ impl<'a> Image<'a> {
             }
         }
         wrong
+    }
+
+    fn column(&self, index: usize) -> &Type {
+        let types = self.types.as_ref();
+        types.map_or(&self.untyped, |types| &types[index])
     }
 
     /// The row.
@@ -94,11 +101,7 @@ impl<'a> Image<'a> {
         if partial && is_placeholder(&value) {
             return Ok(None);
         }
-        let column = self
-            .types
-            .as_ref()
-            .map_or(&Type::Verbatim, |types| &types[index]);
-        value = rewrite(value, |json| Ok(canonical(json, column)?))?;
+        value = rewrite(value, |json| Ok(canonical(json, self.column(index))?))?;
         if self.known.json[index] {
             value = rewrite(value, spliced)?;
         }
@@ -116,8 +119,8 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Whether a value of a column without a type begins like nothing that has to be rewritten, nor like
-/// a placeholder. Nearly all values do.
+/// Whether a value of a column of text begins like nothing that has to be rewritten, nor like a
+/// placeholder. Nearly all values do.
 fn is_canonical(json: &str) -> bool {
     match json.as_bytes() {
         // A text that may be an infinity, or a placeholder, as it is, in Base64 or as an object.

@@ -18,6 +18,8 @@ use crate::json::offset_in;
 pub(super) enum Type {
     /// Canonical as they are.
     Verbatim,
+    /// Texts of moments, or arrays of them: canonical but for infinity.
+    Moment,
     /// Connect's `Decimal`: digits behind the point.
     Decimal(i64),
     /// Debezium's decimal with a scale for each value.
@@ -34,6 +36,13 @@ pub(super) enum Type {
     Map,
     /// Elements of one type that need conversion.
     Array(Box<Self>),
+}
+
+impl Type {
+    /// Whether a value that begins like nearly all is canonical.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Verbatim | Self::Moment)
+    }
 }
 
 /// More schemas than a topic mixes at one time.
@@ -59,17 +68,16 @@ struct Plan {
 }
 
 impl Plan {
-    fn types(&mut self, known: &Arc<Known>) -> Option<Arc<[Type]>> {
-        if self.columns.is_empty() {
-            return None;
+    fn types(&mut self, known: &Arc<Known>) -> Arc<[Type]> {
+        if let Some((last, types)) = &self.resolved
+            && Arc::ptr_eq(last, known)
+        {
+            return Arc::clone(types);
         }
-        let current = matches!(&self.resolved, Some((last, _)) if Arc::ptr_eq(last, known));
-        if !current {
-            let of = |name| self.columns.get(name).cloned().unwrap_or(Type::Verbatim);
-            let types = known.shape.names().map(of).collect();
-            self.resolved = Some((Arc::clone(known), types));
-        }
-        self.resolved.as_ref().map(|(_, types)| Arc::clone(types))
+        let of = |name| self.columns.get(name).cloned().unwrap_or(Type::Verbatim);
+        let types: Arc<[Type]> = known.shape.names().map(of).collect();
+        self.resolved = Some((Arc::clone(known), Arc::clone(&types)));
+        types
     }
 }
 
@@ -112,9 +120,9 @@ impl Schemas {
         Ok(())
     }
 
-    /// The current schema's types of a shape's columns; none when no column needs a conversion.
+    /// The current schema's types of a shape's columns.
     pub(super) fn types(&mut self, known: &Arc<Known>) -> Option<Arc<[Type]>> {
-        self.known.first_mut()?.plan.types(known)
+        Some(self.known.first_mut()?.plan.types(known))
     }
 }
 
@@ -168,10 +176,13 @@ fn column_type(schema: &Schema) -> Option<Type> {
         "io.debezium.time.MicroTimestamp" => Type::Timestamp(Unit::Micro),
         "io.debezium.time.NanoTimestamp" => Type::Timestamp(Unit::Nano),
         "io.debezium.time.MicroDuration" => Type::Duration,
+        "io.debezium.time.IsoDate"
+        | "io.debezium.time.IsoTimestamp"
+        | "io.debezium.time.ZonedTimestamp" => Type::Moment,
         _ => match (&*schema.kind, &schema.items) {
             ("map", _) => Type::Map,
             ("array", Some(items)) => match column_type(items)? {
-                Type::Verbatim => Type::Verbatim,
+                items if items.is_text() => items,
                 items => Type::Array(Box::new(items)),
             },
             _ => Type::Verbatim,

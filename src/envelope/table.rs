@@ -9,7 +9,7 @@ use super::key::KeyReader;
 use super::moves::{KeyMoves, Seen};
 use super::parse::{Envelope, Field, LastSource, envelope};
 use super::rows::Image;
-use super::schema::Schemas;
+use super::schema::{Schemas, Type};
 use super::shapes::{Known, Shapes};
 use super::{Decoded, Ignored, Input, TableName, text};
 use crate::change::{Change, Op, TableId, Value, Version};
@@ -236,6 +236,8 @@ impl Table {
                 cells: columns.cells,
                 known,
                 types,
+                // It may be one: what infinity is written as differs between snapshot and stream.
+                untyped: Type::Moment,
             })
         };
         Ok(Located {

@@ -16,7 +16,8 @@ pub(super) struct Mismatch;
 /// The canonical text of a compact JSON value of this type.
 pub(super) fn canonical<'j>(json: &'j str, column: &Type) -> Result<Cow<'j, str>, Mismatch> {
     let text = match column {
-        Type::Verbatim => return Ok(named_infinity(json)),
+        Type::Verbatim => return Ok(Cow::Borrowed(json)),
+        Type::Moment => return Ok(named_infinity(json)),
         _ if json == "null" => return Ok(Cow::Borrowed(json)),
         Type::Array(items) => return elements(json, |element| canonical(element, items)),
         Type::Decimal(scale) => quoted(decimal(json, *scale)?),

@@ -201,6 +201,41 @@ fn placeholders_are_unavailable_where_they_can_occur_and_text_where_not() {
 }
 
 #[test]
+fn a_text_like_infinity_is_one_where_the_column_may_be_a_time_and_never_in_a_key() {
+    let text = r#""-12345-06-07Z""#;
+    let row = format!(r#"{{"id":{text},"name":{text},"at":{text},"ats":[{text}]}}"#);
+    let key = format!(r#"{{"id":{text}}}"#);
+    let value = envelope("c", "null", &row);
+    let plain = change(record(&key, value));
+    assert_eq!(texts(&plain.key), [("id", Some(text))]);
+    let named = (Some(r#""-infinity""#), Some(r#"["-infinity"]"#));
+    let of = |change: &Change<'_>, column: &str| {
+        let value = change.after.as_ref().expect("a row").get(column)?;
+        value.json().map(str::to_owned)
+    };
+    assert_eq!(of(&plain, "name").as_deref(), named.0);
+
+    let at = r#""type":"string","name":"io.debezium.time.IsoDate""#;
+    let fields = format!(
+        r#"[{{"field":"id","type":"string"}},{{"field":"name","type":"string"}},{{"field":"at",{at}}},{{"field":"ats","type":"array","items":{{{at}}}}}]"#
+    );
+    let id = r#"[{"field":"id","type":"string"}]"#;
+    let key = format!(r#"{{"schema":{{"type":"struct","fields":{id}}},"payload":{key}}}"#);
+    for (fields, of_times) in [(&*fields, named), (id, (Some(text), None))] {
+        let value = format!(
+            r#"{{"schema":{{"type":"struct","fields":[{{"field":"after","type":"struct","fields":{fields}}}]}},"payload":{value}}}"#
+        );
+        let typed = change(record(&key, &value));
+        assert_eq!(texts(&typed.key), [("id", Some(text))]);
+        assert_eq!(of(&typed, "name").as_deref(), Some(text));
+        assert_eq!(of(&typed, "at").as_deref(), of_times.0);
+        if let (_, Some(array)) = of_times {
+            assert_eq!(of(&typed, "ats").as_deref(), Some(array));
+        }
+    }
+}
+
+#[test]
 fn a_tombstone_is_a_delete_unless_it_follows_the_delete_itself() {
     let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
     let tombstone = Input {

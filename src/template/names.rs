@@ -149,6 +149,12 @@ fn check_words(text: &str, words: &[Word<'_>]) -> Result<(), TemplateError> {
                     word.text
                 ));
             }
+            // What it encloses would be read as code.
+            "raw" if before == STATEMENT => {
+                return refused(String::from(
+                    "`raw`: there is no such statement here: write braces as a text, `{{ '{{' }}`",
+                ));
+            }
             scope if Scope::parse(scope).is_some() && before != "." && after != "." => {
                 return refused(format!(
                     "`{scope}`: it is a row of the change and can be nothing else: choose another \

@@ -90,7 +90,7 @@ const BOUNDS: [Bound; 4] = [
     },
 ];
 
-const SHARES: [Share; 8] = [
+const SHARES: [Share; 9] = [
     writes(
         "Elasticsearch: documents a second",
         documents::DISTINCT,
@@ -118,6 +118,11 @@ const SHARES: [Share; 8] = [
     ),
     writes("Redis: keys a second", cache::ONCE, 0.6),
     writes("Neo4j: nodes a second", graph::NODES, 0.8),
+    // The program, too, has two transactions with nodes under way at once.
+    Share {
+        against: Contestant::BareTwo,
+        ..writes("Neo4j: nodes a second", graph::NODES, 0.8)
+    },
     writes("Neo4j: relationships a second", graph::RELATIONSHIPS, 0.8),
 ];
 

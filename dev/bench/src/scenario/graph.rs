@@ -46,7 +46,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
             bench.database.compare(&load).await?;
             Ok(run)
         };
-        warm_up(name, &contestants[..2], &once).await;
+        warm_up(name, contestants, &once).await;
         let series = in_turns(name, contestants, bench.sizes.rounds, &once);
         all.extend(series.await);
     }

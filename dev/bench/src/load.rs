@@ -220,9 +220,9 @@ impl Load {
     }
 
     /// What a bare client writes that merges as much as one request holds: each key once among so
-    /// many records, in the order of production.
-    pub(crate) fn writes(&self, records: usize) -> Vec<Last> {
-        let mut writes = Vec::new();
+    /// many records, in the order of production. One element is one request.
+    pub(crate) fn requests(&self, records: usize) -> Vec<Vec<Last>> {
+        let mut requests = Vec::new();
         let mut positions = self.positions().peekable();
         while positions.peek().is_some() {
             let mut merged: Vec<Last> = Vec::new();
@@ -235,9 +235,10 @@ impl Load {
                 note(&mut merged[place], event, version);
             }
             // A tombstone whose delete went with the records before says nothing new.
-            writes.extend(merged.into_iter().filter(|it| it.version >= 0));
+            merged.retain(|it| it.version >= 0);
+            requests.push(merged);
         }
-        writes
+        requests
     }
 }
 
@@ -252,6 +253,8 @@ fn note(last: &mut Last, event: Event, version: i64) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::envelope;
 
@@ -307,12 +310,14 @@ mod tests {
     #[test]
     fn a_bare_client_writes_a_key_once_in_each_request_and_ends_where_the_topic_ends() {
         let load = Load::new(shape(60_000).repeated(30));
-        let writes = load.writes(5000);
-        assert!(writes.len() < load.events.len() / 4);
+        let requests = load.requests(5000);
         let mut left = HashMap::new();
-        for last in writes {
-            left.insert(last.key, last);
+        for request in &requests {
+            let keys: HashSet<u32> = request.iter().map(|it| it.key).collect();
+            assert_eq!(keys.len(), request.len(), "a key is there more than once");
+            left.extend(request.iter().map(|last| (last.key, *last)));
         }
+        assert!(requests.concat().len() < load.events.len() / 4);
         for last in load.last() {
             assert_eq!(left[&last.key], last);
         }

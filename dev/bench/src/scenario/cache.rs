@@ -9,7 +9,8 @@ use crate::load::Load;
 use crate::program;
 use crate::run::Run;
 use crate::series::{Contestant, Series, in_turns};
-use crate::stores::bare;
+use crate::stores::redis::{ROWS, pipeline};
+use crate::stores::{bare, count};
 
 /// With one `UNLINK` for each key.
 pub(crate) const ONCE: &str = "Redis";
@@ -20,7 +21,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
     use Contestant::{Bare, Program};
     // As many as the null store gets: a run of a second would be measured too long by a tenth and more.
     let load = bench.load(bench.backlog()).await?;
-    let writes = load.writes(crate::stores::redis::BATCH);
+    let requests = load.requests(ROWS);
     let mut all = Vec::new();
     for (name, second, contestants) in [
         (ONCE, "0s", &[Bare, Program][..]),
@@ -31,8 +32,9 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
             bench.cache.fill(&load.last()).await?;
             let run = match who {
                 Bare => {
-                    let work = bench.cache.unlink(&writes);
-                    bare(&bench.stack, (load.len(), 2 * writes.len()), work).await?
+                    let pipelines = requests.iter().map(|it| pipeline(it)).collect();
+                    let work = bench.cache.unlink(pipelines);
+                    bare(&bench.stack, (load.len(), 2 * count(&requests)), work).await?
                 }
                 _ => with_program(bench, &load, second).await?,
             };

@@ -9,8 +9,8 @@ use crate::load::{Last, Load};
 use crate::program;
 use crate::run::Run;
 use crate::series::{Contestant, Series, in_turns, warm_up};
-use crate::stores::bare;
-use crate::stores::elasticsearch::{BATCH, Found, INDEX, bodies};
+use crate::stores::elasticsearch::{BATCH, Found, INDEX, body};
+use crate::stores::{bare, count};
 
 /// The main scenario.
 pub(crate) const DISTINCT: &str = "Elasticsearch, distinct keys";
@@ -42,9 +42,9 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
         (THIRTY, bench.thirty(), &[Bare, Program]),
     ] {
         let load = bench.load(shape).await?;
-        let writes = load.writes(BATCH);
+        let requests = load.requests(BATCH);
         let once = async |who| match who {
-            Bare => with_bare_client(bench, &load, &writes).await,
+            Bare => with_bare_client(bench, &load, &requests).await,
             Peer => match &peer {
                 Ok(python) => peer::run(bench, python, &load).await,
                 Err(error) => bail!("it cannot be installed: {error:#}"),
@@ -73,12 +73,12 @@ pub(crate) async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {
     complete(load, run)
 }
 
-async fn with_bare_client(bench: &Bench, load: &Load, writes: &[Last]) -> Result<Run> {
+async fn with_bare_client(bench: &Bench, load: &Load, requests: &[Vec<Last>]) -> Result<Run> {
     bench.search.delete(BARE_INDEX).await?;
     bench.search.create(BARE_INDEX).await?;
-    let bodies = bodies(load, writes);
+    let bodies = requests.iter().map(|it| body(load, it)).collect();
     let work = bench.search.write(BARE_INDEX, bodies);
-    let run = bare(&bench.stack, (load.len(), writes.len()), work).await?;
+    let run = bare(&bench.stack, (load.len(), count(requests)), work).await?;
     bench.search.compare(BARE_INDEX, load, Found::Exact).await?;
     bench.search.delete(BARE_INDEX).await?;
     Ok(run)

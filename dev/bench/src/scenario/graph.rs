@@ -10,8 +10,8 @@ use crate::program;
 use crate::rows::{Rows, Table};
 use crate::run::Run;
 use crate::series::{Contestant, Series, in_turns, warm_up};
-use crate::stores::bare;
-use crate::stores::neo4j::BATCH;
+use crate::stores::neo4j::{BATCH, deletes_last, in_order};
+use crate::stores::{bare, count};
 
 /// Products.
 pub(crate) const NODES: &str = "Neo4j, nodes";
@@ -28,18 +28,24 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
         (RELATIONSHIPS, bench.items(), &[Bare, Program]),
     ] {
         let load = bench.load(shape).await?;
-        let writes = load.writes(BATCH);
+        let requests = load.requests(BATCH);
+        let writes = count(&requests);
         let once = async |who| {
             bench.database.prepare(&load).await?;
             let run = match who {
                 // The driver's futures are large.
                 Bare => {
-                    let work = Box::pin(bench.database.write(&load, &writes));
-                    bare(&bench.stack, (load.len(), writes.len()), work).await?
+                    let transactions = in_order(&load, &requests);
+                    let work = Box::pin(bench.database.write(transactions, 1));
+                    bare(&bench.stack, (load.len(), writes), work).await?
                 }
                 BareTwo => {
-                    let work = Box::pin(bench.database.write_two(&load, &writes));
-                    bare(&bench.stack, (load.len(), writes.len()), work).await?
+                    let [there, gone] = deletes_last(&load, &requests);
+                    let work = Box::pin(async {
+                        bench.database.write(there, 2).await?;
+                        bench.database.write(gone, 2).await
+                    });
+                    bare(&bench.stack, (load.len(), writes), work).await?
                 }
                 _ => with_program(bench, &load).await?,
             };

@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::Result;
 use chaos::Stack;
 
+use crate::load::Last;
 use crate::run::{Clocks, Run};
 
 /// Times a bare client's work. `events` is how many records its writes stand for.
@@ -32,4 +33,9 @@ pub(crate) async fn bare(
         cpu: clocks.elapsed()?,
         peak_bytes: None,
     })
+}
+
+/// How many rows these requests write.
+pub(crate) fn count(requests: &[Vec<Last>]) -> usize {
+    requests.iter().map(Vec::len).sum()
 }

@@ -62,43 +62,21 @@ impl Database {
         Ok(())
     }
 
-    /// Writes rows, one transaction after the other.
-    pub(crate) async fn write(&self, load: &Load, writes: &[Last]) -> Result<()> {
-        self.write_at_once(load, writes, 1).await
-    }
-
-    /// The same, two transactions at a time, and deletes at last: of two under way the later one may
-    /// be done first, and without tombstones a row that was deleted would come back.
-    pub(crate) async fn write_two(&self, load: &Load, writes: &[Last]) -> Result<()> {
-        let (gone, there): (Vec<Last>, Vec<_>) = writes.iter().partition(|it| it.deleted);
-        self.write_at_once(load, &there, 2).await?;
-        self.write_at_once(load, &gone, 2).await
-    }
-
-    async fn write_at_once(&self, load: &Load, writes: &[Last], at_once: usize) -> Result<()> {
-        let batches = writes
-            .chunks(BATCH)
-            .map(|rows| self.write_batch(load, rows));
-        let mut written = stream::iter(batches).buffer_unordered(at_once);
+    /// Sends transactions that [`in_order`] or [`deletes_last`] has made, so many at a time.
+    pub(crate) async fn write(&self, transactions: Vec<Vec<Query>>, at_once: usize) -> Result<()> {
+        let all = transactions.into_iter().map(|it| self.write_one(it));
+        let mut written = stream::iter(all).buffer_unordered(at_once);
         while let Some(written) = written.next().await {
             written?;
         }
         Ok(())
     }
 
-    /// Writes rows in one transaction.
-    async fn write_batch(&self, load: &Load, rows: &[Last]) -> Result<()> {
-        let [upsert, delete] = statements(load.shape.rows.table);
-        let (gone, there): (Vec<&Last>, Vec<_>) = rows.iter().partition(|it| it.deleted);
+    async fn write_one(&self, statements: Vec<Query>) -> Result<()> {
         let mut transaction = self.graph.start_txn().await?;
         turn_off_nagle();
-        for (text, rows) in [(upsert, there), (delete, gone)] {
-            if rows.is_empty() {
-                continue;
-            }
-            let value = rows.into_iter().map(|it| parameter(load, it)).collect();
-            let rows = BoltType::List(BoltList { value });
-            transaction.run(query(text).param("rows", rows)).await?;
+        for statement in statements {
+            transaction.run(statement).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -190,6 +168,31 @@ const fn statements(table: Table) -> [&'static str; 2] {
             "UNWIND $rows AS r MATCH ()-[x:CONTAINS {_key: r[1]}]->() WHERE x._v <= r[0] DELETE x",
         ],
     }
+}
+
+/// Transactions that write each request's rows, to be sent one after the other.
+pub(crate) fn in_order(load: &Load, requests: &[Vec<Last>]) -> Vec<Vec<Query>> {
+    requests.iter().map(|it| transaction(load, it)).collect()
+}
+
+/// The same with all deletes behind all others, to be sent two at a time: the later one of two may
+/// be done first, and without tombstones a row that was deleted would come back.
+pub(crate) fn deletes_last(load: &Load, requests: &[Vec<Last>]) -> [Vec<Vec<Query>>; 2] {
+    let (gone, there): (Vec<Last>, Vec<_>) = requests.concat().iter().partition(|it| it.deleted);
+    [there, gone].map(|rows| rows.chunks(BATCH).map(|it| transaction(load, it)).collect())
+}
+
+/// The statements that write these rows in one transaction.
+fn transaction(load: &Load, rows: &[Last]) -> Vec<Query> {
+    let [upsert, delete] = statements(load.shape.rows.table);
+    let (gone, there): (Vec<&Last>, Vec<_>) = rows.iter().partition(|it| it.deleted);
+    let both = [(upsert, there), (delete, gone)].into_iter();
+    both.filter(|(_, rows)| !rows.is_empty())
+        .map(|(text, rows)| {
+            let value = rows.into_iter().map(|it| parameter(load, it)).collect();
+            query(text).param("rows", BoltType::List(BoltList { value }))
+        })
+        .collect()
 }
 
 /// A row as the statements take it: a list, which costs the server less than a map.

@@ -10,7 +10,9 @@ use crate::rows::Product;
 /// Keys of one command and of one pipeline: the program's own.
 const KEYS_PER_COMMAND: usize = 500;
 /// Keys of one pipeline; the program's default.
-pub(crate) const BATCH: usize = 1000;
+const BATCH: usize = 1000;
+/// Rows of one pipeline: each has two keys.
+pub(crate) const ROWS: usize = BATCH / 2;
 /// Pipelines under way at once: the program's own.
 const IN_FLIGHT: usize = 2;
 /// Cached values that no change concerns.
@@ -50,19 +52,14 @@ impl Cache {
         Ok(())
     }
 
-    /// Unlinks both keys of every row, in pipelines on one connection, some under way at once.
-    pub(crate) async fn unlink(&self, writes: &[Last]) -> Result<()> {
+    /// Sends what [`pipeline`] has made, on one connection, some under way at once.
+    pub(crate) async fn unlink(&self, pipelines: Vec<redis::Pipeline>) -> Result<()> {
         let connection = self.connection().await?;
-        let pipelines = writes.chunks(BATCH / 2).map(|rows| {
-            let keys: Vec<String> = rows.iter().flat_map(|it| keys(it.key)).collect();
-            let mut pipeline = redis::pipe();
-            for chunk in keys.chunks(KEYS_PER_COMMAND) {
-                pipeline.cmd("UNLINK").arg(chunk).ignore();
-            }
+        let sent = pipelines.into_iter().map(|pipeline| {
             let mut connection = connection.clone();
             async move { pipeline.exec_async(&mut connection).await }
         });
-        let mut answers = futures_util::stream::iter(pipelines).buffered(IN_FLIGHT);
+        let mut answers = futures_util::stream::iter(sent).buffer_unordered(IN_FLIGHT);
         while let Some(answer) = answers.next().await {
             answer?;
         }
@@ -88,6 +85,16 @@ impl Cache {
     async fn connection(&self) -> Result<MultiplexedConnection> {
         Ok(self.client.get_multiplexed_async_connection().await?)
     }
+}
+
+/// Unlinks both keys of each of these rows.
+pub(crate) fn pipeline(request: &[Last]) -> redis::Pipeline {
+    let keys: Vec<String> = request.iter().flat_map(|it| keys(it.key)).collect();
+    let mut pipeline = redis::pipe();
+    for chunk in keys.chunks(KEYS_PER_COMMAND) {
+        pipeline.cmd("UNLINK").arg(chunk).ignore();
+    }
+    pipeline
 }
 
 /// What the pipeline's templates make of a row.

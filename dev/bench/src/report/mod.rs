@@ -5,6 +5,7 @@ mod figures;
 mod limit;
 pub(crate) mod machine;
 mod tables;
+mod target;
 
 use claim::{Claim, Verdict};
 
@@ -67,7 +68,9 @@ impl Findings {
     /// Whether everything that was asked for could be measured. A missed target is a finding and no failure.
     pub(crate) fn is_complete(&self) -> bool {
         let no_failure = self.all.iter().all(|it| it.failed.is_none());
-        no_failure && self.failed.is_empty() && self.latency.as_ref().is_none_or(Result::is_ok)
+        no_failure
+            && self.failed.is_empty()
+            && self.latency.as_ref().is_none_or(Result::is_ok)
     }
 
     /// The whole file.
@@ -113,17 +116,12 @@ impl Findings {
 
 fn claims_table(claims: &[Claim]) -> String {
     let rows = claims.iter().map(|claim| {
-        let verdict = match &claim.verdict {
-            Verdict::Met => "met".to_owned(),
-            Verdict::Missed(limit) => format!("**missed**; limited by {limit}"),
-            Verdict::NotMeasured(reason) => format!("**not measured**: {reason}"),
-        };
         [
             claim.what.clone(),
             claim.target.clone(),
             claim.measured.clone(),
             claim.ratio.clone(),
-            verdict,
+            claim.said(),
         ]
     });
     tables::table(["what", "target", "measured", "ratio", "verdict"], rows)

@@ -2,41 +2,74 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::run::float;
+
 /// The kernel counts in hundredths of a second towards user space (`USER_HZ`), on every platform.
 const TICK_S: f64 = 0.01;
 
-/// CPU seconds of a process, its threads, and every child it has or had.
-pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
+/// A process and every child, grandchild and so on that it has now.
+pub(crate) fn family(pid: u32) -> Result<Vec<u32>> {
     let children = children()?;
-    let mut open = vec![pid];
-    let mut ticks = 0;
-    while let Some(pid) = open.pop() {
-        // A child may have ended since; what it used is then its parent's.
-        if let Ok(used) = used_ticks(pid) {
-            ticks += used;
-        }
-        open.extend(children.get(&pid).into_iter().flatten());
+    let mut family = vec![pid];
+    let mut next = 0;
+    while let Some(pid) = family.get(next) {
+        let more = children.get(pid).cloned().unwrap_or_default();
+        family.extend(more);
+        next += 1;
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "ticks of a run stay far below 2^53"
-    )]
-    Ok(ticks as f64 * TICK_S)
+    Ok(family)
 }
 
-/// User and system time of a process and of its children that have ended.
-fn used_ticks(pid: u32) -> Result<u64> {
-    let fields = stat(pid)?;
-    let field = |index: usize| -> Result<u64> {
-        let text = fields.get(index).context("a field of /proc/PID/stat")?;
-        Ok(text.parse()?)
-    };
-    // utime, stime, cutime, cstime: fields 14 to 17 of proc(5).
-    Ok(field(11)? + field(12)? + field(13)? + field(14)?)
+/// CPU seconds of the processes of a family, their threads, and the children they had.
+pub(crate) fn cpu_seconds(family: &[u32]) -> Result<f64> {
+    let mut ticks = 0;
+    for &pid in family {
+        // One may have ended since; what it used is then its parent's.
+        if let Ok(fields) = stat(pid) {
+            // utime, stime, cutime, cstime: fields 14 to 17 of proc(5).
+            ticks += ticks_of(&fields, 11..15)?;
+        }
+    }
+    Ok(seconds(ticks))
+}
+
+/// CPU seconds of this process itself, without its children.
+pub(crate) fn own_cpu_seconds() -> Result<f64> {
+    Ok(seconds(ticks_of(&stat(std::process::id())?, 11..13)?))
+}
+
+/// CPU seconds that all processes of this machine have had, and what other machines on the same
+/// hardware took from it. Without interrupts, which nobody's process is charged.
+pub(crate) fn machine_cpu_seconds() -> Result<f64> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let line = text.lines().next().context("a line of /proc/stat")?;
+    let fields: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    // cpu, user, nice, system, idle, iowait, irq, softirq, steal.
+    let ticks = ticks_of(&fields, 1..4)? + ticks_of(&fields, 8..9)?;
+    Ok(seconds(ticks))
+}
+
+/// Cores that a process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn ticks_of(fields: &[String], which: Range<usize>) -> Result<u64> {
+    let fields = fields.get(which).context("fields of /proc")?;
+    let mut sum = 0;
+    for field in fields {
+        sum += field.parse::<u64>()?;
+    }
+    Ok(sum)
+}
+
+fn seconds(ticks: u64) -> f64 {
+    float(ticks) * TICK_S
 }
 
 /// The fields behind the command's name, which may itself hold spaces and brackets.
@@ -91,13 +124,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_process_burns_is_counted() {
-        let pid = std::process::id();
-        let before = cpu_seconds(pid).unwrap();
+    fn what_a_process_burns_is_counted_for_itself_and_for_the_machine() {
+        let family = family(std::process::id()).unwrap();
+        let clocks = || {
+            let own = own_cpu_seconds().unwrap();
+            [
+                cpu_seconds(&family).unwrap(),
+                own,
+                machine_cpu_seconds().unwrap(),
+            ]
+        };
+        let before = clocks();
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        while cpu_seconds(pid).unwrap() < before + 0.05 {
+        while clocks()
+            .iter()
+            .zip(before)
+            .any(|(now, before)| *now < before + 0.05)
+        {
             assert!(std::time::Instant::now() < end, "no CPU is counted");
         }
+    }
+
+    #[test]
+    fn a_family_has_children_and_grandchildren() {
+        let mut shell = std::process::Command::new("sh")
+            .args(["-c", "(read line; true); true"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        // Other tests may have children of their own meanwhile.
+        while !(family(shell.id()).unwrap().len() == 2
+            && family(std::process::id()).unwrap().len() >= 3)
+        {
+            assert!(std::time::Instant::now() < end, "it has no child");
+        }
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
     }
 
     #[test]

@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use chaos::Stack;
 use instance::{Instance, Metrics, Setup, Signal, free_address};
 
 use crate::process;
-use crate::run::{Clocks, Run};
+use crate::run::{Clocks, Run, Spent};
 
-/// Between two looks at `/metrics`: what times are true to. A look costs the program half a
-/// millisecond.
+/// Between two looks at `/metrics` while nothing was consumed yet: what the beginning is true to.
+const LOOK_FOR_BEGINNING: Duration = Duration::from_millis(20);
+/// Between two looks after that. One costs the program half a millisecond, and the end is what the
+/// program says itself.
 const LOOK: Duration = Duration::from_millis(100);
 /// Without any progress for so long, a run has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,24 +101,36 @@ impl Program {
     pub(crate) async fn catch_up(&mut self) -> Result<Run> {
         // An empty topic would be caught up as well: some record must have come.
         let watch = self.watch(1).await?;
-        self.measured(&watch)
+        let seconds = watch.seconds()?;
+        Ok(Run {
+            events: watch.events,
+            writes: watch.writes,
+            seconds,
+            cpu: watch.spent.cpu,
+            others: watch.spent.others,
+            peak_bytes: Some(process::peak_bytes(self.pid())?),
+        })
     }
 
     /// When it had consumed and stored so many records since its start.
     pub(crate) async fn consumed(&mut self, records: u64) -> Result<Instant> {
         let watch = self.watch(records).await?;
-        watch.progress.context("some progress")
+        watch.acknowledged.context("nothing was stored")
     }
 
     async fn watch(&mut self, records: u64) -> Result<Watch> {
         let mut watch = Watch::default();
-        let start = Instant::now();
+        let mut progress = Instant::now();
         loop {
             let asked = Instant::now();
             if let Some(metrics) = self.metrics().await? {
-                watch.look(&metrics, asked);
-                if watch.begun.is_none() {
-                    // Starting and joining the group is not what is measured.
+                if watch.look(&metrics, asked) {
+                    progress = asked;
+                    // What the program does after its last record is no part of the run.
+                    watch.spent = self.clocks.elapsed()?;
+                }
+                if watch.events == 0 {
+                    // Nor is starting and joining the group.
                     self.clocks.restart()?;
                 }
                 if watch.events >= records && self.is_caught_up(&metrics) {
@@ -124,24 +138,13 @@ impl Program {
                 }
             }
             ensure!(
-                watch.progress.unwrap_or(start).elapsed() < PATIENCE,
+                progress.elapsed() < PATIENCE,
                 "the program stands still after {} records and {} writes",
                 watch.events,
                 watch.writes
             );
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(watch.pause()).await;
         }
-    }
-
-    fn measured(&self, watch: &Watch) -> Result<Run> {
-        let (begun, ended) = watch.begun.zip(watch.progress).context("a beginning")?;
-        Ok(Run {
-            events: watch.events,
-            writes: watch.writes,
-            seconds: (ended - begun).as_secs_f64(),
-            cpu: self.clocks.elapsed()?,
-            peak_bytes: Some(process::peak_bytes(self.pid())?),
-        })
     }
 
     /// Asks it to stop and sees that it does so in order.
@@ -161,31 +164,62 @@ pub(crate) async fn run(launch: Launch<'_>) -> Result<Run> {
     Ok(run)
 }
 
-/// When the first record came and when the last was acknowledged, as seen from outside.
+/// What was seen of a run from outside.
 #[derive(Debug, Default)]
 struct Watch {
+    /// When it was last asked before it had consumed anything.
     idle: Option<Instant>,
-    begun: Option<Instant>,
-    progress: Option<Instant>,
+    /// The last acknowledgement, by the program's own words.
+    acknowledged: Option<Instant>,
     events: u64,
     writes: u64,
+    /// What had been spent when something was last seen to be new.
+    spent: Spent,
 }
 
 impl Watch {
-    /// What has changed since the last look happened at the latest now and, for the beginning, at
-    /// the earliest then: a run is never measured too short at its beginning.
-    fn look(&mut self, metrics: &Metrics, asked: Instant) {
+    /// Notes what the program says; whether something of it is new.
+    fn look(&mut self, metrics: &Metrics, asked: Instant) -> bool {
         let events = total(metrics, "cdc_events_total");
         let writes = total(metrics, "cdc_mutations_total");
-        if events > 0 && self.begun.is_none() {
-            self.begun = self.idle.or(Some(asked));
+        if events == 0 {
+            self.idle = Some(asked);
         }
-        self.idle = Some(asked);
-        if (events, writes) != (self.events, self.writes) {
-            self.progress = Some(asked);
-            (self.events, self.writes) = (events, writes);
+        self.acknowledged = acknowledged(metrics);
+        let is_new = (events, writes) != (self.events, self.writes);
+        (self.events, self.writes) = (events, writes);
+        is_new
+    }
+
+    fn pause(&self) -> Duration {
+        if self.events == 0 {
+            LOOK_FOR_BEGINNING
+        } else {
+            LOOK
         }
     }
+
+    /// From the last look that saw nothing, so that a run is never measured too short, to the last
+    /// acknowledgement.
+    fn seconds(&self) -> Result<f64> {
+        let idle = self.idle;
+        let begun = idle.context("the program had begun before it could be asked")?;
+        let ended = self.acknowledged.context("nothing was stored")?;
+        Ok((ended - begun).as_secs_f64())
+    }
+}
+
+/// When any target has last acknowledged something, to the millisecond.
+fn acknowledged(metrics: &Metrics) -> Option<Instant> {
+    let all = metrics.largest("last_sync_timestamp_seconds", "target");
+    let last = all.into_values().fold(0.0, f64::max);
+    let ago = Duration::try_from_secs_f64(now_s() - last).unwrap_or_default();
+    (last > 0.0).then(|| Instant::now().checked_sub(ago))?
+}
+
+fn now_s() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
 }
 
 #[expect(
@@ -195,4 +229,37 @@ impl Watch {
 )]
 fn total(metrics: &Metrics, name: &str) -> u64 {
     metrics.sum(name, "outcome", &[]).values().sum::<f64>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics(events: u32, acknowledged: f64) -> Metrics {
+        Metrics::parse(&format!(
+            "cdc_events_total{{outcome=\"change\"}} {events}\n\
+             cdc_mutations_total{{outcome=\"written\"}} {events}\n\
+             last_sync_timestamp_seconds{{target=\"a\"}} 0\n\
+             last_sync_timestamp_seconds{{target=\"b\"}} {acknowledged:.3}\n"
+        ))
+    }
+
+    #[test]
+    fn a_run_ends_with_its_last_acknowledgement_and_not_when_that_is_seen() {
+        let mut watch = Watch::default();
+        let begun = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
+        assert!(!watch.look(&metrics(0, 0.0), begun));
+        assert!(watch.look(&metrics(5, now_s() - 4.0), Instant::now()));
+        let seconds = watch.seconds().unwrap();
+        assert!((seconds - 5.0).abs() < 0.5, "{seconds}");
+        assert!(!watch.look(&metrics(5, now_s() - 4.0), Instant::now()));
+    }
+
+    #[test]
+    fn a_run_whose_beginning_was_not_seen_is_not_timed() {
+        let mut watch = Watch::default();
+        watch.look(&metrics(5, now_s()), Instant::now());
+        let error = watch.seconds().unwrap_err().to_string();
+        assert!(error.contains("before it could be asked"), "{error}");
+    }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Result;
 use chaos::{Server, Stack};
 
-use crate::process;
+use crate::process::{self, cores};
 
 /// The servers that take part in runs; the others are stopped.
 pub(crate) const SERVERS: [Server; 4] = [
@@ -34,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) seconds: f64,
     /// CPU seconds of the client and of each server meanwhile.
     pub(crate) cpu: BTreeMap<String, f64>,
+    /// The share of all cores that processes had meanwhile which have no part in it.
+    pub(crate) others: f64,
     /// The most memory the client had.
     pub(crate) peak_bytes: Option<u64>,
 }
@@ -71,6 +74,7 @@ impl fmt::Display for Run {
             let cpu = self.cpu_per_million(name).unwrap_or_default();
             write!(f, " {name} {cpu:.2}")?;
         }
+        write!(f, "; others {:.0} % of the cores", 100.0 * self.others)?;
         match self.peak_bytes {
             Some(peak) => write!(f, "; peak {} MiB", peak >> 20),
             None => Ok(()),
@@ -87,41 +91,83 @@ pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// The CPU clocks of a client and of all servers, from one moment on.
+/// The CPU clocks of a client, of all servers and of the machine, from one moment on.
 #[derive(Debug)]
 pub(crate) struct Clocks {
-    pids: BTreeMap<&'static str, u32>,
-    begun: BTreeMap<&'static str, f64>,
+    families: BTreeMap<&'static str, Vec<u32>>,
+    /// Whether this process is the client itself.
+    is_own: bool,
+    begun: Reading,
+}
+
+/// What was spent from one moment to another.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spent {
+    /// CPU seconds of the client and of each server.
+    pub(crate) cpu: BTreeMap<String, f64>,
+    /// See [`Run::others`].
+    pub(crate) others: f64,
+}
+
+#[derive(Debug)]
+struct Reading {
+    at: Instant,
+    cpu: BTreeMap<&'static str, f64>,
+    /// CPU seconds of whoever has no part in the run.
+    others: f64,
 }
 
 impl Clocks {
-    /// Reads them now; `client` is the process under test.
+    /// Reads them now; `client` is the process under test. Children that it or a server has later
+    /// are counted when they have ended.
     pub(crate) fn start(stack: &Stack, client: u32) -> Result<Self> {
         let folder = PathBuf::from(stack.get("STACK_PIDS")?);
-        let mut pids = BTreeMap::from([(CLIENT, client)]);
+        let mut families = BTreeMap::from([(CLIENT, process::family(client)?)]);
         for server in SERVERS {
-            pids.insert(server.name(), process::server_pid(&folder, server.name())?);
+            let pid = process::server_pid(&folder, server.name())?;
+            families.insert(server.name(), process::family(pid)?);
         }
-        let begun = read(&pids)?;
-        Ok(Self { pids, begun })
+        let is_own = client == std::process::id();
+        let begun = read(&families, is_own)?;
+        Ok(Self {
+            families,
+            is_own,
+            begun,
+        })
     }
 
     /// Reads them again: what is counted begins now.
     pub(crate) fn restart(&mut self) -> Result<()> {
-        self.begun = read(&self.pids)?;
+        self.begun = read(&self.families, self.is_own)?;
         Ok(())
     }
 
-    /// CPU seconds of each since the start.
-    pub(crate) fn elapsed(&self) -> Result<BTreeMap<String, f64>> {
-        let spent = |(name, now): (&str, f64)| (name.to_owned(), now - self.begun[name]);
-        Ok(read(&self.pids)?.into_iter().map(spent).collect())
+    /// What was spent since the start.
+    pub(crate) fn elapsed(&self) -> Result<Spent> {
+        let now = read(&self.families, self.is_own)?;
+        let seconds = (now.at - self.begun.at).as_secs_f64();
+        let others = (now.others - self.begun.others) / seconds / float(cores() as u64);
+        let spent = |(name, now): (&str, f64)| (name.to_owned(), now - self.begun.cpu[name]);
+        Ok(Spent {
+            cpu: now.cpu.into_iter().map(spent).collect(),
+            // The machine's clock is coarser than a process's.
+            others: others.max(0.0),
+        })
     }
 }
 
-fn read(pids: &BTreeMap<&'static str, u32>) -> Result<BTreeMap<&'static str, f64>> {
-    let read = pids
-        .iter()
-        .map(|(&name, &pid)| Ok((name, process::cpu_seconds(pid)?)));
-    read.collect()
+fn read(families: &BTreeMap<&'static str, Vec<u32>>, is_own: bool) -> Result<Reading> {
+    let mut cpu = BTreeMap::new();
+    for (&name, family) in families {
+        cpu.insert(name, process::cpu_seconds(family)?);
+    }
+    let mut known: f64 = cpu.values().sum();
+    if !is_own {
+        known += process::own_cpu_seconds()?;
+    }
+    Ok(Reading {
+        at: Instant::now(),
+        others: process::machine_cpu_seconds()? - known,
+        cpu,
+    })
 }

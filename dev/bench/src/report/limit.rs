@@ -1,6 +1,6 @@
 //! What a figure that misses its target was limited by, as far as the runs themselves say.
 
-use super::machine::cores;
+use crate::process::cores;
 use crate::run::{CLIENT, Run, float};
 use crate::series::{Contestant, Series};
 

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::process::cores;
+
 /// The machine and the versions, as lines of a list.
 pub(crate) fn describe(root: &Path, program: &Path) -> Result<Vec<String>> {
     let cpu = line("/proc/cpuinfo", "model name")?;
@@ -46,11 +48,6 @@ pub(crate) fn describe(root: &Path, program: &Path) -> Result<Vec<String>> {
             redis()
         ),
     ])
-}
-
-/// Cores that a process may use.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn line(file: &str, name: &str) -> Result<String> {

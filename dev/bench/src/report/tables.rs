@@ -8,6 +8,9 @@ use crate::run::{CLIENT, Figure, Run, SERVERS, float};
 use crate::scenario::{documents, null};
 use crate::series::{Contestant, Series};
 
+/// Above this share of the cores, what else the machine did is worth a warning.
+const FOREIGN: f64 = 0.05;
+
 /// A Markdown table.
 pub(crate) fn table<const N: usize>(
     headings: [&str; N],
@@ -38,16 +41,19 @@ pub(crate) fn runs(findings: &Findings) -> String {
     let servers: Vec<String> = SERVERS.iter().map(|it| format!("{it} CPU s")).collect();
     headings.extend(["own CPU s"].iter());
     headings.extend(servers.iter().map(String::as_str));
-    headings.push("peak MiB");
-    let headings: [&str; 12] = headings.try_into().expect("as many as are named here");
+    headings.extend(["highest peak, MiB", "others"]);
+    let headings: [&str; 13] = headings.try_into().expect("as many as are named here");
     let measured = findings.all.iter().filter(|it| !it.runs.is_empty());
     let text = table(headings, measured.map(row));
     format!(
-        "`CPU s` are CPU seconds for a million events, of the client itself and of each server.\n\n{text}"
+        "`CPU s` are CPU seconds for a million events, of the client itself and of each server. `others` is the \
+         most that processes with no part in it had of all cores in one of the runs; above {:.0} % it is set in \
+         bold, and the row is worth little.\n\n{text}",
+        100.0 * FOREIGN
     )
 }
 
-fn row(series: &Series) -> [String; 12] {
+fn row(series: &Series) -> [String; 13] {
     let spread = |of: &dyn Fn(&Run) -> f64, unit| {
         let spread = series.spread(of).expect("it has runs");
         figure(&spread, unit)
@@ -71,31 +77,41 @@ fn row(series: &Series) -> [String; 12] {
         cache,
         graph,
         peak.map_or_else(|| "–".to_owned(), |it| (it >> 20).to_string()),
+        others(series),
     ]
+}
+
+fn others(series: &Series) -> String {
+    let most = series.runs.iter().map(|it| it.others).fold(0.0, f64::max);
+    let text = format!("{:.0} %", 100.0 * most);
+    if most > FOREIGN {
+        format!("**{text}**")
+    } else {
+        text
+    }
 }
 
 /// The program beside itself.
 pub(crate) fn noise(findings: &Findings) -> String {
-    let rows = [null::DISTINCT, documents::DISTINCT]
-        .into_iter()
-        .filter_map(|scenario| {
-            let speed = |who| findings.spread(scenario, who, Run::events_per_second).ok();
-            let cpu = |who| {
-                let figure = |run: &Run| run.cpu_per_million(CLIENT).unwrap_or_default();
-                findings.spread(scenario, who, figure).ok()
-            };
-            let (first, _) = speed(Contestant::Program)?;
-            let (second, _) = speed(Contestant::Again)?;
-            let (cpu_first, _) = cpu(Contestant::Program)?;
-            let (cpu_second, _) = cpu(Contestant::Again)?;
-            Some([
-                scenario.to_owned(),
-                format!("{:.2}", control(&first, &second)),
-                format!("{:.0} %", first.noise().max(second.noise())),
-                format!("{:.2}", control(&cpu_first, &cpu_second)),
-                format!("{:.0} %", cpu_first.noise().max(cpu_second.noise())),
-            ])
-        });
+    let twice = [null::DISTINCT, documents::DISTINCT];
+    let rows = twice.into_iter().filter_map(|scenario| {
+        let speed = |who| findings.spread(scenario, who, Run::events_per_second).ok();
+        let cpu = |who| {
+            let figure = |run: &Run| run.cpu_per_million(CLIENT).unwrap_or_default();
+            findings.spread(scenario, who, figure).ok()
+        };
+        let (first, _) = speed(Contestant::Program)?;
+        let (second, _) = speed(Contestant::Again)?;
+        let (cpu_first, _) = cpu(Contestant::Program)?;
+        let (cpu_second, _) = cpu(Contestant::Again)?;
+        Some([
+            scenario.to_owned(),
+            format!("{:.2}", control(&first, &second)),
+            format!("{:.0} %", first.noise().max(second.noise())),
+            format!("{:.2}", control(&cpu_first, &cpu_second)),
+            format!("{:.0} %", cpu_first.noise().max(cpu_second.noise())),
+        ])
+    });
     let text = table(
         [
             "scenario",

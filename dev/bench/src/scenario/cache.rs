@@ -19,7 +19,7 @@ pub(crate) const ONCE: &str = "Redis";
 /// one that is the program's default.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
     use Contestant::{Bare, Program};
-    // As many as the null store gets: a run of a second would be measured too long by a tenth and more.
+    // As many as the null store gets: the bare client would be through with fewer within a second.
     let load = bench.load(bench.backlog()).await?;
     let requests = load.requests(ROWS);
     let mut all = Vec::new();

@@ -106,9 +106,10 @@ struct Live<'a> {
 
 impl Live<'_> {
     async fn idle(&self) -> Result<f64> {
-        let begun = process::cpu_seconds(self.program.pid())?;
+        let family = process::family(self.program.pid())?;
+        let begun = process::cpu_seconds(&family)?;
         tokio::time::sleep(REST).await;
-        let spent = process::cpu_seconds(self.program.pid())? - begun;
+        let spent = process::cpu_seconds(&family)? - begun;
         Ok(100.0 * spent / REST.as_secs_f64())
     }
 

@@ -111,12 +111,13 @@ async fn follow(bench: &Bench, child: &mut Child, load: &Load) -> Result<Run> {
         tokio::time::sleep(LOOK).await;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let cpu = clocks.elapsed()?;
+    let spent = clocks.elapsed()?;
     Ok(Run {
         events: load.len(),
         writes,
         seconds,
-        cpu,
+        cpu: spent.cpu,
+        others: spent.others,
         peak_bytes: Some(process::peak_bytes(pid)?),
     })
 }

@@ -26,11 +26,13 @@ pub(crate) async fn bare(
     let start = Instant::now();
     work.await?;
     let seconds = start.elapsed().as_secs_f64();
+    let spent = clocks.elapsed()?;
     Ok(Run {
         events,
         writes: writes as u64,
         seconds,
-        cpu: clocks.elapsed()?,
+        cpu: spent.cpu,
+        others: spent.others,
         peak_bytes: None,
     })
 }

@@ -14,8 +14,10 @@ use crate::envelope;
 use crate::load::{Event, Load};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Events that are handed over before others get a turn, such as whoever listens for Ctrl-C.
+const TURN: usize = 1000;
 
-/// The broker, as one who fills topics sees it. Its calls block.
+/// The broker, as one who fills topics sees it.
 pub(crate) struct Topics {
     brokers: String,
     admin: AdminClient<DefaultClientContext>,
@@ -65,10 +67,8 @@ impl Topics {
     pub(crate) async fn preload(&self, load: &Load, topic: &str) -> Result<()> {
         self.create(topic, load.shape.partitions).await?;
         let feed = self.feed()?;
-        for &event in &load.events {
-            feed.send(load, topic, event, None)?;
-        }
-        feed.flush()?;
+        feed.send_all(load, topic, &load.events, || None).await?;
+        feed.flush().await?;
         let consumer: BaseConsumer = client(&self.brokers)
             .set("group.id", "bench-watermarks")
             .create()?;
@@ -109,8 +109,25 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
+    /// Hands events over as fast as they are taken, each with the time that `at_ms` then says.
+    pub(crate) async fn send_all(
+        &self,
+        load: &Load,
+        topic: &str,
+        events: &[Event],
+        at_ms: impl Fn() -> Option<u64>,
+    ) -> Result<()> {
+        for some in events.chunks(TURN) {
+            for &event in some {
+                self.send(load, topic, event, at_ms()).await?;
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
     /// Hands one event over; it carries the time `at_ms` as its commit's and the record's, if given.
-    pub(crate) fn send(
+    pub(crate) async fn send(
         &self,
         load: &Load,
         topic: &str,
@@ -134,7 +151,7 @@ impl Feed {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
                     record = refused;
-                    std::thread::sleep(Duration::from_millis(1));
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 Err((error, _)) => return Err(error).context("producing"),
             }
@@ -142,15 +159,21 @@ impl Feed {
     }
 
     /// Waits until the broker has everything.
-    pub(crate) fn flush(&self) -> Result<()> {
-        Ok(self.producer.flush(PATIENCE)?)
+    pub(crate) async fn flush(&self) -> Result<()> {
+        let start = Instant::now();
+        while self.producer.in_flight_count() > 0 {
+            ensure!(start.elapsed() < PATIENCE, "the broker does not take all");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
     }
 
-    /// Writes events at a steady rate, each with the time at which it is written. Blocks.
+    /// Writes events at a steady rate, each with the time at which it is due: a record that is late
+    /// has waited. The share of the rate that was kept up until the broker had them all.
     ///
     /// Those that are due go together, as Debezium's do. One by one they make so many requests that
     /// the broker and this generator take most of the machine from what is measured.
-    pub(crate) fn pace(&self, load: &Load, events: &[Event], per_second: f64) -> Result<()> {
+    pub(crate) async fn pace(&self, load: &Load, events: &[Event], per_second: f64) -> Result<f64> {
         const TOGETHER: Duration = Duration::from_millis(20);
         #[expect(
             clippy::cast_possible_truncation,
@@ -158,17 +181,25 @@ impl Feed {
             reason = "a rate"
         )]
         let each_time = (per_second * TOGETHER.as_secs_f64()).ceil() as usize;
-        let start = Instant::now();
-        for (turn, due) in (0..).zip(events.chunks(each_time.max(1))) {
-            if let Some(early) = (TOGETHER * turn).checked_sub(start.elapsed()) {
-                std::thread::sleep(early);
+        let (start, start_ms) = (Instant::now(), now_ms());
+        let mut due = Duration::ZERO;
+        for some in events.chunks(each_time.max(1)) {
+            tokio::time::sleep_until((start + due).into()).await;
+            let due_ms = start_ms + u64::try_from(due.as_millis())?;
+            for &event in some {
+                let topic = load.shape.topic;
+                self.send(load, topic, event, Some(due_ms)).await?;
             }
-            for &event in due {
-                self.send(load, load.shape.topic, event, Some(now_ms()))?;
-            }
+            due += TOGETHER;
         }
-        self.flush()
+        self.flush().await?;
+        Ok(kept_up(due, start.elapsed()))
     }
+}
+
+/// The share of a rate that was kept up by who took so long for what is due within `due`.
+fn kept_up(due: Duration, took: Duration) -> f64 {
+    (due.as_secs_f64() / took.as_secs_f64()).min(1.0)
 }
 
 /// Milliseconds since the Unix epoch.
@@ -185,4 +216,16 @@ fn client(brokers: &str) -> ClientConfig {
         .set("bootstrap.servers", brokers)
         .set("allow.auto.create.topics", "false");
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_kept_up_by_who_is_done_when_the_last_was_due() {
+        let second = Duration::from_secs(1);
+        assert_eq!(kept_up(20 * second, 19 * second), 1.0);
+        assert_eq!(kept_up(19 * second, 20 * second), 0.95);
+    }
 }

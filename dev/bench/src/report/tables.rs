@@ -178,9 +178,10 @@ pub(crate) fn latency(findings: &Findings) -> String {
     let mut text = table(["load", "seen by", "samples", "p50", "p99", "p99.9"], rows);
     let (burst, fed) = latency.burst;
     text.push_str(&format!(
-        "\nHalf load was {} events/s. An overload of {} events came within {fed:.1} s; {:.1} s after its last \
+        "\nHalf load was {} events/s, of which the generator kept up {:.1} %. An overload of {} events came within {fed:.1} s; {:.1} s after its last \
          record everything was stored.\nWhile nothing happens the program uses {:.2} % of a core.\n",
-        number(latency.half),
+        number(latency.half.0),
+        100.0 * latency.half.1,
         number(float(burst)),
         latency.recovery_s,
         latency.idle_percent

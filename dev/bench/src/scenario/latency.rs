@@ -28,6 +28,8 @@ const BURST: u32 = 300_000;
 /// Between two questions whether a document is there.
 const ASK: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The share of half load that must have been there for its figures to count.
+const KEPT_UP: f64 = 0.98;
 
 /// What was found.
 #[derive(Debug)]
@@ -36,8 +38,8 @@ pub(crate) struct Latency {
     pub(crate) delays: Vec<Delays>,
     /// CPU of the program while nothing happens, in per cent of one core.
     pub(crate) idle_percent: f64,
-    /// Records a second of the half load.
-    pub(crate) half: f64,
+    /// Records a second of the half load, and the share of them that the generator kept up.
+    pub(crate) half: (f64, f64),
     /// Records of the overload, and how long they took to be written to Kafka.
     pub(crate) burst: (u64, f64),
     /// From the last of them until the store had everything.
@@ -77,9 +79,14 @@ pub(crate) async fn run(bench: &Bench, full: f64) -> Result<Latency> {
     live.at_rest(single).await?;
     let (steady, burst) = rest.split_at(half_events as usize);
     let (rise, steady) = steady.split_at(steady.len() / (HALF / RISE) as usize);
-    for (scenario, events) in [("half load, its rise", rise), ("half load", steady)] {
-        live.steadily(scenario, events, f64::from(half)).await?;
-    }
+    live.steadily("half load, its rise", rise, f64::from(half))
+        .await?;
+    let kept_up = live.steadily("half load", steady, f64::from(half)).await?;
+    ensure!(
+        kept_up >= KEPT_UP,
+        "the generator kept up {:.1} % of half load only",
+        100.0 * kept_up
+    );
     let (fed_s, recovery_s) = live.overload(burst).await?;
     let delays = std::mem::take(&mut live.delays);
     live.program.stop().await?;
@@ -88,7 +95,7 @@ pub(crate) async fn run(bench: &Bench, full: f64) -> Result<Latency> {
     Ok(Latency {
         delays,
         idle_percent,
-        half: f64::from(half),
+        half: (f64::from(half), kept_up),
         burst: (burst.len() as u64, fed_s),
         recovery_s,
     })
@@ -119,7 +126,8 @@ impl Live<'_> {
         let mut seen = Vec::new();
         for &event in events {
             let at = now_ms();
-            feed.send(self.load, self.load.shape.topic, event, Some(at))?;
+            let topic = self.load.shape.topic;
+            feed.send(self.load, topic, event, Some(at)).await?;
             let start = Instant::now();
             while !self.bench.search.has(INDEX, event.key).await? {
                 ensure!(
@@ -157,25 +165,25 @@ impl Live<'_> {
         self.program.caught_up().await
     }
 
-    async fn steadily(&mut self, scenario: &str, events: &[Event], per_second: f64) -> Result<()> {
+    /// The share of the rate that the generator kept up.
+    async fn steadily(&mut self, scenario: &str, events: &[Event], per_second: f64) -> Result<f64> {
         let before = self.program.caught_up().await?;
         let feed = self.bench.topics.feed()?;
-        tokio::task::block_in_place(|| feed.pace(self.load, events, per_second))?;
+        let kept_up = feed.pace(self.load, events, per_second).await?;
         let after = self.stored(events).await?;
-        self.note_counted(scenario, (&before, &after))
+        self.note_counted(scenario, (&before, &after))?;
+        Ok(kept_up)
     }
 
     /// How long feeding took, and how long it was then until nothing waited any more.
     async fn overload(&mut self, events: &[Event]) -> Result<(f64, f64)> {
         let feed = self.bench.topics.feed()?;
         let start = Instant::now();
-        let fed = tokio::task::block_in_place(|| -> Result<Instant> {
-            for &event in events {
-                feed.send(self.load, self.load.shape.topic, event, Some(now_ms()))?;
-            }
-            feed.flush()?;
-            Ok(Instant::now())
-        })?;
+        let topic = self.load.shape.topic;
+        let at_ms = || Some(now_ms());
+        feed.send_all(self.load, topic, events, at_ms).await?;
+        feed.flush().await?;
+        let fed = Instant::now();
         let ended = self.program.consumed(self.load.len()).await?;
         let recovery = ended.saturating_duration_since(fed);
         Ok(((fed - start).as_secs_f64(), recovery.as_secs_f64()))

@@ -21,10 +21,12 @@ mod topics;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use bench::{Bench, Sizes};
+use chaos::Stack;
 use clap::Parser;
-use report::machine;
+use report::{Findings, machine};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures the program and writes BENCHMARKS.md.
 #[derive(Debug, Parser)]
@@ -70,33 +72,56 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<bool> {
-    let sizes = Sizes {
+    let stack = Stack::at(&arguments.root, arguments.folder.clone())?;
+    let measured = measured(&arguments).await;
+    // Whatever has happened: nobody else would stop them.
+    if !arguments.keep {
+        stack.down().await?;
+    }
+    measured
+}
+
+/// Measures, and reports what there is by then where it is interrupted.
+async fn measured(arguments: &Arguments) -> Result<bool> {
+    let mut findings = Findings::new(Sizes {
         shrink: if arguments.quick { 10 } else { 1 },
         rounds: if arguments.quick { 1 } else { arguments.rounds },
         seed: arguments.seed,
-    };
-    let is_whole = !arguments.quick && arguments.only.is_empty();
-    let beside = if is_whole {
-        &arguments.root
-    } else {
-        &arguments.folder
-    };
-    let file = arguments
-        .report
-        .unwrap_or_else(|| beside.join("BENCHMARKS.md"));
-    let bench = Bench::new(&arguments.root, arguments.folder, arguments.keep, sizes).await?;
-    let machine = machine::describe(&arguments.root, &bench.program)?;
+    });
     // Dropped, a run takes its processes with it.
-    let findings = tokio::select! {
-        findings = scenario::all(&bench, &arguments.only, machine) => findings,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    let interrupted = tokio::select! {
+        measured = measure(arguments, &mut findings) => measured.map(|()| false)?,
+        signal = interrupted() => signal.map(|()| true)?,
+    };
+    if interrupted {
+        ensure!(!findings.is_empty(), "interrupted");
+        findings.failed.push("the rest: interrupted".to_owned());
+    }
+    let is_whole = !interrupted && !arguments.quick && arguments.only.is_empty();
+    let file = match &arguments.report {
+        Some(file) => file.clone(),
+        None if is_whole => arguments.root.join("BENCHMARKS.md"),
+        None => arguments.folder.join("BENCHMARKS.md"),
     };
     let report = findings.markdown();
     println!("\n{report}");
     std::fs::write(&file, report)?;
     println!("written to {}", file.display());
-    if !arguments.keep {
-        bench.stack.down().await?;
-    }
     Ok(findings.is_complete())
+}
+
+async fn measure(arguments: &Arguments, findings: &mut Findings) -> Result<()> {
+    let folder = arguments.folder.clone();
+    let bench = Bench::new(&arguments.root, folder, arguments.keep, findings.sizes).await?;
+    findings.machine = machine::describe(&arguments.root, &bench.program)?;
+    scenario::all(&bench, &arguments.only, findings).await;
+    Ok(())
+}
+
+async fn interrupted() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => Ok(pressed?),
+        _ = terminate.recv() => Ok(()),
+    }
 }

@@ -54,16 +54,24 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The servers of `folder`, whether they run or not; their addresses are not known.
+    ///
+    /// # Errors
+    /// Where there is no such repository.
+    pub fn at(root: &Path, folder: PathBuf) -> Result<Self> {
+        Ok(Self {
+            root: root.canonicalize()?,
+            folder: std::path::absolute(folder)?,
+            environment: HashMap::new(),
+        })
+    }
+
     /// Starts the servers of `folder`, their data deleted first unless it is to be kept.
     ///
     /// # Errors
     /// Where they do not start; the stack's own message says which and why.
     pub async fn up(root: &Path, folder: PathBuf, keep: bool) -> Result<Self> {
-        let mut stack = Self {
-            root: root.canonicalize()?,
-            folder: std::path::absolute(folder)?,
-            environment: HashMap::new(),
-        };
+        let mut stack = Self::at(root, folder)?;
         stack.command(&[if keep { "up" } else { "reset" }]).await?;
         let file = stack.folder.join("env");
         let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;

@@ -242,16 +242,14 @@ mod tests {
     use crate::series::Series;
 
     fn findings(all: Vec<Series>) -> Findings {
+        let sizes = Sizes {
+            shrink: 1,
+            rounds: 3,
+            seed: 1,
+        };
         Findings {
-            machine: Vec::new(),
-            sizes: Sizes {
-                shrink: 1,
-                rounds: 3,
-                seed: 1,
-            },
             all,
-            latency: None,
-            failed: Vec::new(),
+            ..Findings::new(sizes)
         }
     }
 

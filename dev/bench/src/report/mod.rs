@@ -27,6 +27,22 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    /// Nothing yet.
+    pub(crate) const fn new(sizes: Sizes) -> Self {
+        Self {
+            machine: Vec::new(),
+            sizes,
+            all: Vec::new(),
+            latency: None,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Whether nothing was measured.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.latency.is_none()
+    }
+
     /// The runs of a contestant in a scenario.
     ///
     /// # Errors

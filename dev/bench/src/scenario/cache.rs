@@ -17,12 +17,11 @@ pub(crate) const ONCE: &str = "Redis";
 
 /// Once with one `UNLINK` for each key, which is what the bare client does, and once with the second
 /// one that is the program's default.
-pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
+pub(crate) async fn run(bench: &Bench, all: &mut Vec<Series>) -> Result<()> {
     use Contestant::{Bare, Program};
     // As many as the null store gets: the bare client would be through with fewer within a second.
     let load = bench.load(bench.backlog()).await?;
     let requests = load.requests(ROWS);
-    let mut all = Vec::new();
     for (name, second, contestants) in [
         (ONCE, "0s", &[Bare, Program][..]),
         ("Redis, second UNLINK after 1 s", "1s", &[Program]),
@@ -43,7 +42,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
         });
         all.extend(series.await);
     }
-    Ok(all)
+    Ok(())
 }
 
 async fn with_program(bench: &Bench, load: &Load, second_unlink_after: &str) -> Result<Run> {

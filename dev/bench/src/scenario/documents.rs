@@ -23,10 +23,10 @@ pub(crate) const THIRTY: &str = "Elasticsearch, keys thirty times";
 const BARE_INDEX: &str = "bare";
 
 /// Runs it on every kind of topic.
-pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
+pub(crate) async fn run(bench: &Bench, all: &mut Vec<Series>) -> Result<()> {
     use Contestant::{Again, Bare, Peer, Program};
     let peer = peer::install(bench).await;
-    let mut all = Vec::new();
+    let mut is_cold = true;
     for (name, shape, contestants) in [
         (
             DISTINCT,
@@ -51,13 +51,13 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
             },
             _ => with_program(bench, &load).await,
         };
-        if all.is_empty() {
+        if std::mem::take(&mut is_cold) {
             warm_up(name, &[Bare, Program], &once).await;
         }
         let rounds = bench.sizes.rounds;
         all.extend(in_turns(name, contestants, rounds, &once).await);
     }
-    Ok(all)
+    Ok(())
 }
 
 /// One run of the program over a topic.

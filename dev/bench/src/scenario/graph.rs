@@ -19,9 +19,8 @@ pub(crate) const NODES: &str = "Neo4j, nodes";
 pub(crate) const RELATIONSHIPS: &str = "Neo4j, relationships";
 
 /// Once for products, which are nodes, and once for order items, which are relationships.
-pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
+pub(crate) async fn run(bench: &Bench, all: &mut Vec<Series>) -> Result<()> {
     use Contestant::{Bare, BareTwo, Program};
-    let mut all = Vec::new();
     for (name, shape, contestants) in [
         (NODES, bench.few(), &[Bare, Program, BareTwo][..]),
         // Two at a time would deadlock.
@@ -56,7 +55,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
         let series = in_turns(name, contestants, bench.sizes.rounds, &once);
         all.extend(series.await);
     }
-    Ok(all)
+    Ok(())
 }
 
 async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {

@@ -30,42 +30,31 @@ pub(crate) const NAMES: [&str; 8] = [
     "scale",
 ];
 
-/// Asks every question whose name is in `only`, or all. One that cannot be answered does not keep the
-/// others from being asked.
-pub(crate) async fn all(bench: &Bench, only: &[String], machine: Vec<String>) -> Findings {
+/// Asks every question whose name is in `only`, or all, and notes what is found as it comes. One that
+/// cannot be answered does not keep the others from being asked.
+pub(crate) async fn all(bench: &Bench, only: &[String], findings: &mut Findings) {
     let asked = |name: &str| only.iter().any(|it| it == name);
     let wanted = |name: &str| asked(name) || (only.is_empty() && name != "scale");
-    let mut findings = Findings {
-        machine,
-        sizes: bench.sizes,
-        all: Vec::new(),
-        latency: None,
-        failed: Vec::new(),
-    };
     for name in NAMES.into_iter().filter(|name| wanted(name)) {
         println!("{name}");
         if name == "latency" {
-            let latency = delays(bench, &findings).await;
+            let latency = delays(bench, findings).await;
             findings.latency = Some(latency.map_err(|error| format!("{error:#}")));
-            continue;
-        }
-        match series(bench, name).await {
-            Ok(series) => findings.all.extend(series),
-            Err(error) => findings.failed.push(format!("{name}: {error:#}")),
+        } else if let Err(error) = series(bench, name, &mut findings.all).await {
+            findings.failed.push(format!("{name}: {error:#}"));
         }
     }
-    findings
 }
 
-async fn series(bench: &Bench, name: &str) -> Result<Vec<Series>> {
+async fn series(bench: &Bench, name: &str, all: &mut Vec<Series>) -> Result<()> {
     match name {
-        "null" => null::run(bench).await,
-        "elasticsearch" => documents::run(bench).await,
-        "redis" => cache::run(bench).await,
-        "neo4j" => graph::run(bench).await,
-        "together" => together::run(bench).await,
-        "scale" => scale::run(bench).await,
-        _ => memory::run(bench).await,
+        "null" => null::run(bench, all).await,
+        "elasticsearch" => documents::run(bench, all).await,
+        "redis" => cache::run(bench, all).await,
+        "neo4j" => graph::run(bench, all).await,
+        "together" => together::run(bench, all).await,
+        "scale" => scale::run(bench, all).await,
+        _ => memory::run(bench, all).await,
     }
 }
 

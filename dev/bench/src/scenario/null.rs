@@ -16,8 +16,7 @@ use crate::series::{Contestant, Series, in_turns};
 pub(crate) const DISTINCT: &str = "null store, distinct keys";
 
 /// Runs it on every kind of topic.
-pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
-    let mut all = Vec::new();
+pub(crate) async fn run(bench: &Bench, all: &mut Vec<Series>) -> Result<()> {
     let both = [Contestant::Program, Contestant::Again];
     let main = bench.load(bench.backlog()).await?;
     all.extend(series(bench, DISTINCT, &main, &both).await);
@@ -29,7 +28,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
         let load = bench.load(shape).await?;
         all.extend(series(bench, name, &load, &both[..1]).await);
     }
-    Ok(all)
+    Ok(())
 }
 
 async fn series(

@@ -50,7 +50,7 @@ pub(crate) async fn install(bench: &Bench) -> Result<PathBuf> {
 }
 
 async fn command(command: &mut Command) -> Result<()> {
-    let output = command.output().await?;
+    let output = command.kill_on_drop(true).output().await?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?}: {said}");
     Ok(())

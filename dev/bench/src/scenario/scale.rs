@@ -32,8 +32,7 @@ const BASE: Point = Point {
 };
 
 /// All sweeps, and the table to be printed.
-pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
-    let mut all = Vec::new();
+pub(crate) async fn run(bench: &Bench, all: &mut Vec<Series>) -> Result<()> {
     let partitions = [3, 12, 48, 192].map(|partitions| Point { partitions, ..BASE });
     let tables = [10, 100].map(|tables| Point { tables, ..BASE });
     let projections = [5, 20].map(|projections| Point {
@@ -49,8 +48,8 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
     for point in sweeps.into_iter().flatten() {
         all.extend(point.measure(bench).await?);
     }
-    println!("{}", table(&all));
-    Ok(all)
+    println!("{}", table(all));
+    Ok(())
 }
 
 impl Point {

@@ -26,15 +26,15 @@ pub(crate) const FAR: &str = "three stores, behind slow lines";
 const DELAY: Duration = Duration::from_millis(20);
 
 /// Runs both; `rounds` times each.
-pub(crate) async fn run(bench: &Bench) -> Result<Vec<Series>> {
-    let mut all = scenario(bench, NEAR, bench.few(), None).await?;
+pub(crate) async fn run(bench: &Bench, all: &mut Vec<Series>) -> Result<()> {
+    all.extend(scenario(bench, NEAR, bench.few(), None).await?);
     let lines = Lines::start(&bench.stack, &[Store::Search, Store::Cache, Store::Graph]).await?;
     lines.set(Mode::Slow(DELAY));
     // A few thousand events a second: as many as there is patience for.
     let events = bench.sizes.events(60_000);
     let far = Shape::products("bench-far", bench.sizes.seed, events);
     all.extend(scenario(bench, FAR, far, Some(&lines)).await?);
-    Ok(all)
+    Ok(())
 }
 
 async fn scenario(

@@ -5,7 +5,7 @@ use super::claim::control;
 use super::figures::{figure, number};
 use crate::delays::QUANTILES;
 use crate::run::{CLIENT, Figure, Run, SERVERS, float};
-use crate::scenario::{documents, null};
+use crate::scenario::{cache, documents, graph, null};
 use crate::series::{Contestant, Series};
 
 /// Above this share of the cores, what else the machine did is worth a warning.
@@ -58,10 +58,7 @@ fn row(series: &Series) -> [String; 13] {
         let spread = series.spread(of).expect("it has runs");
         figure(&spread, unit)
     };
-    let cpu = |name: &str| {
-        let spread = series.spread(|run| run.cpu_per_million(name).unwrap_or_default());
-        number(spread.expect("it has runs").median)
-    };
+    let cpu = |name: &str| spread(&|run| run.cpu_per_million(name).unwrap_or_default(), "");
     let [kafka, search, cache, graph] = SERVERS.map(|it| cpu(it.name()));
     let peak = series.runs.iter().filter_map(|it| it.peak_bytes).max();
     [
@@ -71,7 +68,7 @@ fn row(series: &Series) -> [String; 13] {
         spread(&Run::events_per_second, ""),
         spread(&Run::writes_per_second, ""),
         format!("{:.2}", series.runs[0].coalesced()),
-        spread(&|run| run.cpu_per_million(CLIENT).unwrap_or_default(), ""),
+        cpu(CLIENT),
         kafka,
         search,
         cache,
@@ -93,7 +90,12 @@ fn others(series: &Series) -> String {
 
 /// The program beside itself.
 pub(crate) fn noise(findings: &Findings) -> String {
-    let twice = [null::DISTINCT, documents::DISTINCT];
+    let twice = [
+        null::DISTINCT,
+        documents::DISTINCT,
+        cache::ONCE,
+        graph::NODES,
+    ];
     let rows = twice.into_iter().filter_map(|scenario| {
         let speed = |who| findings.spread(scenario, who, Run::events_per_second).ok();
         let cpu = |who| {

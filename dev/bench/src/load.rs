@@ -53,6 +53,8 @@ pub(crate) struct Shape {
     pub(crate) repeats: u16,
     /// Partitions.
     pub(crate) partitions: i32,
+    /// Whether each record brings its schema; only products have one.
+    pub(crate) schemas: bool,
     /// What makes the rows.
     pub(crate) rows: Rows,
 }
@@ -65,6 +67,7 @@ impl Shape {
             events,
             repeats: 1,
             partitions: 3,
+            schemas: false,
             rows: Rows {
                 table: Table::Products,
                 number: 0,

@@ -14,6 +14,7 @@ mod report;
 mod rows;
 mod run;
 mod scenario;
+mod schema;
 mod series;
 mod stores;
 mod topics;

@@ -13,6 +13,8 @@ pub(crate) enum Contestant {
     Program,
     /// The program once more: what differs from the first is noise.
     Again,
+    /// The program on events that bring their schema.
+    WithSchemas,
     /// A client that does nothing but write the same rows: the store's limit.
     Bare,
     /// The same with two requests under way at once, where one at a time is the rule.
@@ -36,6 +38,7 @@ impl fmt::Display for Contestant {
         f.write_str(match self {
             Self::Program => "distributary",
             Self::Again => "distributary (A/A)",
+            Self::WithSchemas => "distributary, events with schemas",
             Self::Bare => "bare client",
             Self::BareTwo => "bare client, two at a time",
             Self::Peer => "quixstreams",

@@ -12,6 +12,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 
 use crate::envelope;
 use crate::load::{Event, Load};
+use crate::schema;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Events that are handed over before others get a turn, such as whoever listens for Ctrl-C.
@@ -137,6 +138,9 @@ impl Feed {
         let (mut key, mut value) = (String::new(), String::with_capacity(1200));
         load.shape.rows.key(event.key, &mut key);
         envelope::value(&load.shape.rows, event, at_ms, &mut value);
+        if load.shape.schemas {
+            (key, value) = (schema::key(&key), schema::value(&value));
+        }
         let mut record = BaseRecord::to(topic)
             .partition(load.partition(event.key))
             .key(&key);

@@ -69,7 +69,17 @@ pub(super) const BOUNDS: [Bound; 4] = [
     },
 ];
 
-pub(super) const SHARES: [Share; 9] = [
+pub(super) const SHARES: [Share; 10] = [
+    Share {
+        of: Contestant::WithSchemas,
+        against: Contestant::Program,
+        figure: events_per_cpu_second,
+        ..events(
+            "Null store, events with their schemas: events per second of the program's own CPU",
+            null::DISTINCT,
+            0.5,
+        )
+    },
     writes(
         "Elasticsearch: documents a second",
         documents::DISTINCT,

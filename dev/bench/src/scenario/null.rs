@@ -1,7 +1,5 @@
 //! What the program itself costs: the example's document projection over a store that keeps nothing.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 
 use super::complete;
@@ -17,28 +15,45 @@ pub(crate) const DISTINCT: &str = "null store, distinct keys";
 
 /// Runs it on every kind of topic.
 pub(crate) async fn run(bench: &Bench, all: &mut Vec<Series>) -> Result<()> {
-    let both = [Contestant::Program, Contestant::Again];
+    use Contestant::{Again, Program, WithSchemas};
+    let rounds = bench.sizes.rounds;
     let main = bench.load(bench.backlog()).await?;
-    all.extend(series(bench, DISTINCT, &main, &both).await);
-    for (name, shape) in [
-        ("null store, distinct keys, 12 partitions", bench.twelve()),
-        ("null store, keys three times", bench.thrice()),
-        ("null store, keys thirty times", bench.thirty()),
+    let wrapped = bench.load(bench.wrapped()).await?;
+    let contestants = [Program, Again, WithSchemas];
+    let series = in_turns(DISTINCT, &contestants, rounds, async |who| match who {
+        WithSchemas => once(bench, &wrapped).await,
+        _ => once(bench, &main).await,
+    });
+    all.extend(series.await);
+    for (name, topic, shape) in [
+        (
+            "null store, distinct keys, 12 partitions",
+            "bench-null-twelve",
+            bench.twelve(),
+        ),
+        (
+            "null store, keys three times",
+            "bench-null-thrice",
+            bench.thrice(),
+        ),
+        (
+            "null store, keys thirty times",
+            "bench-thirty",
+            bench.thirty(),
+        ),
     ] {
-        let load = bench.load(shape).await?;
-        all.extend(series(bench, name, &load, &both[..1]).await);
+        // A store that keeps nothing would be through with the others' topics within half a second.
+        let events = bench.sizes.events(1_000_000);
+        let longer = Shape {
+            topic,
+            events,
+            ..shape
+        };
+        let load = bench.load(longer).await?;
+        let series = in_turns(name, &[Program], rounds, async |_| once(bench, &load).await);
+        all.extend(series.await);
     }
     Ok(())
-}
-
-async fn series(
-    bench: &Bench,
-    name: &str,
-    load: &Arc<Load>,
-    contestants: &[Contestant],
-) -> Vec<Series> {
-    let rounds = bench.sizes.rounds;
-    in_turns(name, contestants, rounds, async |_| once(bench, load).await).await
 }
 
 async fn once(bench: &Bench, load: &Load) -> Result<Run> {
@@ -62,6 +77,15 @@ impl Bench {
             self.sizes.seed,
             self.sizes.events(1_000_000),
         )
+    }
+
+    /// Events that bring their schema, five times as long as without.
+    fn wrapped(&self) -> Shape {
+        let events = self.sizes.events(400_000);
+        Shape {
+            schemas: true,
+            ..Shape::products("bench-wrapped", self.sizes.seed, events)
+        }
     }
 
     /// Distinct keys on three partitions.
@@ -89,6 +113,11 @@ impl Bench {
 
     /// Each key thirty times.
     pub(crate) fn thirty(&self) -> Shape {
-        Shape::products("bench-thirty", self.sizes.seed, self.sizes.events(600_000)).repeated(30)
+        Shape::products(
+            "bench-thirty",
+            self.sizes.seed,
+            self.sizes.events(1_000_000),
+        )
+        .repeated(30)
     }
 }

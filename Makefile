@@ -35,6 +35,7 @@ chaos: ## deal faults to the program and a stack of its own, then compare everyt
 
 bench: ## measure the program beside bare clients and a peer on a stack of its own, write BENCHMARKS.md; QUICK=1, ROUNDS=n, SEED=n, ONLY=names
 	@cargo build --release --package distributary --package bench --bins --example null
+	@cargo bench --no-run --quiet --package distributary --package bench --bench hot
 	@$(RELEASE)/bench --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`

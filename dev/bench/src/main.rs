@@ -38,7 +38,7 @@ struct Arguments {
     /// The same seed makes the same rows in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only these scenarios: null, elasticsearch, redis, neo4j, together, memory, latency;
+    /// Only these scenarios: hot, null, elasticsearch, redis, neo4j, together, memory, latency;
     /// and scale, which is asked for by its name alone.
     #[arg(long, value_delimiter = ',', value_parser = scenario::NAMES, hide_possible_values = true)]
     only: Vec<String>,

@@ -11,6 +11,7 @@ use claim::{Claim, Verdict};
 
 use crate::bench::Sizes;
 use crate::run::Run;
+use crate::scenario::hot::Step;
 use crate::scenario::latency::Latency;
 use crate::series::{Contestant, Series, Spread};
 
@@ -22,6 +23,8 @@ pub(crate) struct Findings {
     pub(crate) all: Vec<Series>,
     /// Or why there is none; nothing where it was not asked for.
     pub(crate) latency: Option<Result<Latency, String>>,
+    /// The same of the hot path's steps.
+    pub(crate) hot: Option<Result<Vec<Step>, String>>,
     /// Scenarios that could not even begin, and why.
     pub(crate) failed: Vec<String>,
 }
@@ -34,13 +37,14 @@ impl Findings {
             sizes,
             all: Vec::new(),
             latency: None,
+            hot: None,
             failed: Vec::new(),
         }
     }
 
     /// Whether nothing was measured.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.latency.is_none()
+        self.all.is_empty() && self.latency.is_none() && self.hot.is_none()
     }
 
     /// The runs of a contestant in a scenario.
@@ -87,6 +91,7 @@ impl Findings {
         no_failure
             && self.failed.is_empty()
             && self.latency.as_ref().is_none_or(Result::is_ok)
+            && self.hot.as_ref().is_none_or(Result::is_ok)
     }
 
     /// The whole file.
@@ -119,6 +124,8 @@ impl Findings {
         text.push_str(&tables::peer(self));
         text.push_str("\n## Latency into Elasticsearch\n\n");
         text.push_str(&tables::latency(self));
+        text.push_str("\n## Steps of the hot path\n\n");
+        text.push_str(&tables::hot(self));
         let failures = tables::failures(self);
         if !failures.is_empty() {
             text.push_str("\n## Not measured\n\n");

@@ -191,6 +191,29 @@ pub(crate) fn latency(findings: &Findings) -> String {
     text
 }
 
+/// The in-process benches.
+pub(crate) fn hot(findings: &Findings) -> String {
+    let steps = match &findings.hot {
+        Some(Ok(steps)) => steps,
+        Some(Err(reason)) => return format!("Not measured: {reason}\n"),
+        None => return "Not measured: it was not run\n".to_owned(),
+    };
+    let ns = |value: f64| format!("{} ns", number(value));
+    let rows = steps.iter().map(|step| {
+        let (low, high) = step.between_ns;
+        [
+            step.name.clone(),
+            ns(step.median_ns),
+            format!("{} to {}", ns(low), ns(high)),
+        ]
+    });
+    let text = table(["step", "CPU", "with a confidence of 95 %"], rows);
+    format!(
+        "Processor time of one thread for one record, mutation or document; the median of the samples of \
+         `cargo bench --bench hot`.\n\n{text}"
+    )
+}
+
 /// What could not be measured, and why.
 pub(crate) fn failures(findings: &Findings) -> String {
     let series = findings.all.iter().filter_map(|it| {
@@ -200,5 +223,7 @@ pub(crate) fn failures(findings: &Findings) -> String {
     let others = findings.failed.iter().map(|it| format!("- {it}\n"));
     let latency = findings.latency.as_ref().and_then(|it| it.as_ref().err());
     let latency = latency.map(|reason| format!("- latency: {reason}\n"));
-    series.chain(others).chain(latency).collect()
+    let hot = findings.hot.as_ref().and_then(|it| it.as_ref().err());
+    let hot = hot.map(|reason| format!("- hot: {reason}\n"));
+    series.chain(others).chain(latency).chain(hot).collect()
 }

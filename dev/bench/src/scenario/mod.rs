@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod documents;
 pub(crate) mod graph;
+pub(crate) mod hot;
 pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod null;
@@ -19,7 +20,8 @@ use crate::run::Run;
 use crate::series::{Contestant, Series};
 
 /// What can be asked; the last one is asked for by its name alone.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 9] = [
+    "hot",
     "null",
     "elasticsearch",
     "redis",
@@ -37,7 +39,10 @@ pub(crate) async fn all(bench: &Bench, only: &[String], findings: &mut Findings)
     let wanted = |name: &str| asked(name) || (only.is_empty() && name != "scale");
     for name in NAMES.into_iter().filter(|name| wanted(name)) {
         println!("{name}");
-        if name == "latency" {
+        if name == "hot" {
+            let steps = hot::run(bench).await;
+            findings.hot = Some(steps.map_err(|error| format!("{error:#}")));
+        } else if name == "latency" {
             let latency = delays(bench, findings).await;
             findings.latency = Some(latency.map_err(|error| format!("{error:#}")));
         } else if let Err(error) = series(bench, name, &mut findings.all).await {

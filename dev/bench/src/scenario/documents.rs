@@ -68,6 +68,7 @@ pub(crate) async fn with_program(bench: &Bench, load: &Load) -> Result<Run> {
         ..bench.pipeline(load.shape)
     };
     let run = program::run(bench.launch(pipeline.yaml(&bench.group()), load.ends().len())).await?;
+    bench.search.counts(INDEX, run.writes).await?;
     bench.search.compare(INDEX, load, Found::Exact).await?;
     bench.search.delete(INDEX).await?;
     complete(load, run)

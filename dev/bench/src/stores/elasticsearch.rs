@@ -90,11 +90,28 @@ impl Search {
         Ok(())
     }
 
-    /// How many documents an index has been asked to write so far.
+    /// How many documents an index has written so far.
     pub(crate) async fn indexed(&self, index: &str) -> Result<u64> {
+        let (indexed, _) = self.operations(index).await?;
+        Ok(indexed)
+    }
+
+    /// Compares a number of writes with how many documents an index says to have written and deleted.
+    pub(crate) async fn counts(&self, index: &str, writes: u64) -> Result<()> {
+        let (indexed, deleted) = self.operations(index).await?;
+        ensure!(
+            indexed + deleted == writes,
+            "{writes} writes were counted, and {index} has written {indexed} documents and deleted {deleted}"
+        );
+        Ok(())
+    }
+
+    async fn operations(&self, index: &str) -> Result<(u64, u64)> {
         let stats = self.get(&format!("{index}/_stats/indexing")).await?;
-        let total = &stats["_all"]["primaries"]["indexing"]["index_total"];
-        total.as_u64().context("the statistics of an index")
+        let indexing = &stats["_all"]["primaries"]["indexing"];
+        let total = |name: &str| indexing[name].as_u64();
+        let totals = total("index_total").zip(total("delete_total"));
+        totals.context("the statistics of an index")
     }
 
     /// Whether an index has this document, searchable or not.

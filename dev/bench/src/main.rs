@@ -114,7 +114,7 @@ async fn measured(arguments: &Arguments) -> Result<bool> {
 async fn measure(arguments: &Arguments, findings: &mut Findings) -> Result<()> {
     let folder = arguments.folder.clone();
     let bench = Bench::new(&arguments.root, folder, arguments.keep, findings.sizes).await?;
-    findings.machine = machine::describe(&arguments.root, &bench.program)?;
+    findings.machine = machine::describe(&bench)?;
     scenario::all(&bench, &arguments.only, findings).await;
     Ok(())
 }

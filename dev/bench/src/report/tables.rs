@@ -132,9 +132,6 @@ pub(crate) fn noise(findings: &Findings) -> String {
 
 /// The program beside the peer.
 pub(crate) fn peer(findings: &Findings) -> String {
-    let scenario = documents::DISTINCT;
-    let peer = |of: Figure| findings.spread(scenario, Contestant::Peer, of);
-    let own = |of: Figure| findings.spread(scenario, Contestant::Program, of);
     let figures: [(&str, Figure); 3] = [
         ("events a second", Run::events_per_second),
         ("own CPU seconds for a million events", |run| {
@@ -145,18 +142,24 @@ pub(crate) fn peer(findings: &Findings) -> String {
                 .map_or(0.0, |it| float(it) / f64::from(1 << 20))
         }),
     ];
-    let rows = figures.into_iter().filter_map(|(what, of)| {
-        let ((own, _), (peer, _)) = (own(of).ok()?, peer(of).ok()?);
+    let scenarios = [documents::DISTINCT, documents::THRICE];
+    let all = scenarios
+        .into_iter()
+        .flat_map(|scenario| figures.map(|(what, of)| (scenario, what, of)));
+    let rows = all.filter_map(|(scenario, what, of)| {
+        let spread = |who| findings.spread(scenario, who, of).ok();
+        let ((own, _), (peer, _)) = (spread(Contestant::Program)?, spread(Contestant::Peer)?);
         let ratio = own.median / peer.median;
         Some([
+            scenario.to_owned(),
             what.to_owned(),
             figure(&own, ""),
             figure(&peer, ""),
             format!("{ratio:.2}"),
         ])
     });
-    let text = table(["what", "distributary", "quixstreams", "ratio"], rows);
-    format!("{}\n{text}", include_str!("peer.md"))
+    let headings = ["scenario", "what", "distributary", "quixstreams", "ratio"];
+    format!("{}\n{}", include_str!("peer.md"), table(headings, rows))
 }
 
 /// How long changes take.

@@ -105,7 +105,7 @@ impl Findings {
     }
 
     async fn ask_stores(&mut self, config: &Config) {
-        for name in config.sinks.keys() {
+        for name in config.used_sinks() {
             match store::ping(config, name).await {
                 Ok(()) => self.facts.push(format!("sink {name}: answers")),
                 Err(error @ SinkError::Fatal(_)) => {

@@ -76,11 +76,18 @@ impl Config {
         &self.projections[usize::from(id.0)]
     }
 
+    /// The names of the sinks that a projection writes to. The others stay out of all that runs: of
+    /// a store that nothing is written to it need not be asked whether it answers.
+    pub fn used_sinks(&self) -> impl Iterator<Item = &String> {
+        let is_used = |name: &&String| self.projections.iter().any(|it| it.sink == **name);
+        self.sinks.keys().filter(is_used)
+    }
+
     /// The consumer groups and the sinks behind each (D1).
     #[must_use]
     pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
         let group = &self.source.group;
-        let sinks = self.sinks.keys().cloned();
+        let sinks = self.used_sinks().cloned();
         match self.source.groups {
             Groups::Shared => BTreeMap::from([(group.clone(), sinks.collect())]),
             Groups::PerSink => sinks

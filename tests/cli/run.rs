@@ -242,3 +242,22 @@ async fn a_group_that_has_failed_leaves_the_others_to_drain_through_the_first_si
     feed.redis.signal("CONT").unwrap();
     program.refuses(65, &["by sink `search`"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_nothing_is_written_to_need_not_answer() {
+    let mut feed = Feed::new(1).await;
+    let documents = r#"
+projections:
+  - {name: items-index, sink: search, from: items, index: {alias: "${NAME}-items", settings: items.json}}"#;
+    feed.configure("documents_only.yaml", documents);
+    let closed = format!("sinks.cache.url=redis://127.0.0.1:{}", free_port().unwrap());
+    let asked = feed
+        .call
+        .output(&["validate", "--connect", "--set", &closed]);
+    assert_eq!(asked.status.code(), Some(0), "{}", said(&asked));
+    feed.insert(1).await;
+    let mut program = feed.run(&["--set", &closed]);
+    program.ready().await;
+    feed.until_committed().await;
+    program.stop().await;
+}

@@ -180,6 +180,21 @@ fn paths_are_relative_to_the_file_that_names_them() {
 }
 
 #[test]
+fn a_sink_that_an_overlay_leaves_without_projections_is_behind_no_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = write(directory.path(), "base.yaml", SHOP);
+    let overlay =
+        "projections: [{name: user-node, sink: graph, from: users, node: '(:User_2 {!id})'}]";
+    let above = write(directory.path(), "above.yaml", overlay);
+    for (groups, group) in [("shared", "shop"), ("per_sink", "shop.graph")] {
+        let groups = format!("source.groups={groups}");
+        let loaded = load(&inputs(&[&base, &above], &[], &[&groups])).unwrap();
+        let expected = BTreeMap::from([(group.to_owned(), vec!["graph".to_owned()])]);
+        assert_eq!(loaded.config.groups(), expected);
+    }
+}
+
+#[test]
 fn a_secret_of_another_kind_must_take_the_lower_one_back() {
     let directory = tempfile::tempdir().unwrap();
     let base = write(directory.path(), "base.yaml", SHOP);

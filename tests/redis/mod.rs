@@ -1,6 +1,8 @@
 //! The Redis sink on real servers, each with a fault of its own.
 
-use std::path::{Path, PathBuf};
+mod tls;
+
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -235,6 +237,36 @@ async fn a_missing_password_and_a_missing_right_are_refusals() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_server_without_unlink_is_an_outage_that_quotes_no_key() -> Result<()> {
+    let server = Server::start(&["--save", "", "--rename-command", "UNLINK", ""]).await?;
+    let blocked = outage(&sink(server.url())?).await?;
+    assert_eq!(blocked.kind, OutageKind::Blocked);
+    assert_eq!(blocked.reason, "ERR unknown command 'UNLINK'");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_with_too_many_clients_does_not_refuse_the_password() -> Result<()> {
+    let server = Server::start(&["--save", "", "--requirepass", "first"]).await?;
+    let folder = tempfile::tempdir()?;
+    let password = folder.path().join("password");
+    std::fs::write(&password, "first")?;
+    let sink = with_password(server.url(), "default", password)?;
+    let mut only = server.connect().await?;
+    let mut limit = redis::pipe();
+    limit.cmd("AUTH").arg("first").ignore();
+    limit
+        .cmd("CONFIG")
+        .arg(&["SET", "maxclients", "1"])
+        .ignore();
+    limit.exec_async(&mut only).await?;
+    let outage = outage(&sink).await?;
+    assert_eq!(outage.kind, OutageKind::Unreachable, "{}", outage.reason);
+    drop(only);
+    assert_recovers(&sink).await
+}
+
+#[tokio::test]
 async fn a_full_server_still_lets_keys_go() -> Result<()> {
     let server = Server::start(&["--save", "", "--maxmemory-policy", "noeviction"]).await?;
     server.run::<()>("SET k:0 old").await?;
@@ -312,63 +344,6 @@ async fn a_server_busy_with_a_script_is_overloaded() -> Result<()> {
     server.run::<()>("SCRIPT KILL").await?;
     script.await?;
     assert_recovers(&sink).await
-}
-
-#[tokio::test]
-async fn tls_trusts_the_configured_authority_and_no_other() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let (ours, other) = (folder.path().join("ours"), folder.path().join("other"));
-    for at in [&ours, &other] {
-        certificate(at)?;
-    }
-    let tls = free_port()?;
-    let file = |name: &str| ours.join(name).display().to_string();
-    let arguments = format!(
-        "--tls-port {tls} --tls-auth-clients no --tls-cert-file {} --tls-key-file {} \
-         --tls-ca-cert-file {}",
-        file("cert.pem"),
-        file("key.pem"),
-        file("ca.pem"),
-    );
-    let arguments: Vec<_> = arguments.split_whitespace().collect();
-    let _server = Server::start(&arguments).await?;
-    let sink_with = |ca: &Path| {
-        RedisSink::new(&Redis {
-            ca: Some(ca.join("ca.pem")),
-            ..config(format!("rediss://127.0.0.1:{tls}"))
-        })
-    };
-    assert_written(&sink_with(&ours)?).await?;
-    let distrust = outage(&sink_with(&other)?).await?;
-    assert_eq!(distrust.kind, OutageKind::Unreachable);
-    assert!(
-        distrust.reason.contains("certificate"),
-        "{}",
-        distrust.reason
-    );
-    Ok(())
-}
-
-/// Makes an authority (`ca.pem`) and a certificate of 127.0.0.1 that it has signed.
-fn certificate(at: &Path) -> Result<()> {
-    std::fs::create_dir(at)?;
-    let steps = "\
-        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority \
-            -keyout ca-key.pem -out ca.pem && \
-        openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout key.pem -out request.pem && \
-        echo subjectAltName=IP:127.0.0.1 > extensions && \
-        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 \
-            -extfile extensions -out cert.pem";
-    let made = std::process::Command::new("sh")
-        .args(["-c", steps])
-        .current_dir(at)
-        .output()?;
-    anyhow::ensure!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    Ok(())
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) fn of(error: &RedisError) -> SinkError {
 
 /// The meaning of an error of the server, by its code (Redis calls it the error prefix).
 pub(super) fn of_server(code: &str, details: Option<&str>) -> SinkError {
-    let details = details.unwrap_or_default();
+    let details = without_arguments(details.unwrap_or_default());
     let kind = match code {
         "LOADING" | "BUSY" | "TRYAGAIN" | "OOM" => OutageKind::Overloaded,
         "NOAUTH" | "WRONGPASS" | "NOPERM" => OutageKind::Refused,
@@ -37,6 +37,12 @@ pub(super) fn of_server(code: &str, details: Option<&str>) -> SinkError {
         _ => "",
     };
     SinkError::Outage(Outage::new(kind, format!("{code} {details}{hint}")))
+}
+
+/// Cuts an explanation off where it begins to quote the command, whose arguments are keys: a
+/// server that has no UNLINK says `unknown command 'UNLINK', with args beginning with: 'user:7' `.
+fn without_arguments(details: &str) -> &str {
+    details.split(", with args").next().unwrap_or_default()
 }
 
 #[cfg(test)]

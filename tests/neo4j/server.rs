@@ -8,17 +8,22 @@ use neo4rs::query;
 
 use super::rows::{product, user};
 use super::world::{World, coalesced, password_file, settings};
+use crate::support::until;
+
+async fn drop_constraint(world: &World, label: &str) {
+    let constraints = query(
+        "SHOW CONSTRAINTS YIELD name, labelsOrTypes WHERE labelsOrTypes = [$label] RETURN name",
+    );
+    let rows = world.rows(constraints.param("label", label)).await;
+    let name: String = rows[0].get("name").unwrap();
+    world.run(&format!("DROP CONSTRAINT `{name}`")).await;
+}
 
 #[tokio::test]
 async fn missing_constraints_are_named_with_the_statements_to_run() {
     let world = World::new().await;
-    let constraints = query(
-        "SHOW CONSTRAINTS YIELD name, labelsOrTypes WHERE labelsOrTypes = [$label] RETURN name",
-    );
     let label = format!("{}User", world.prefix);
-    let rows = world.rows(constraints.param("label", label.as_str())).await;
-    let name: String = rows[0].get("name").unwrap();
-    world.run(&format!("DROP CONSTRAINT `{name}`")).await;
+    drop_constraint(&world, &label).await;
     let mut careful = settings();
     careful.create_constraints = false;
     let error = world.sink(&careful).prepare().await.unwrap_err();
@@ -29,6 +34,30 @@ async fn missing_constraints_are_named_with_the_statements_to_run() {
         format!("CREATE CONSTRAINT IF NOT EXISTS FOR (n:`{label}`) REQUIRE (n.`id`) IS UNIQUE;");
     assert!(text.ends_with(&statement), "{text}");
     assert_eq!(text.matches("CREATE").count(), 1, "{text}");
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_constraint_that_cannot_be_made_is_named_with_what_stands_in_its_way() {
+    let world = World::new().await;
+    let label = format!("{}User", world.prefix);
+    drop_constraint(&world, &label).await;
+    world
+        .run("CREATE INDEX P_plain FOR (n:P_User) ON (n.id)")
+        .await;
+    let sink = world.sink(&settings());
+    // Schema changes of other tests get in its way.
+    let text = until("the start is refused", async || {
+        match sink.prepare().await {
+            Err(SinkError::Fatal(text)) => Some(text),
+            Err(SinkError::Outage(_)) => None,
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+    world.run("DROP INDEX P_plain").await;
+    let statement = format!("FOR (n:`{label}`) REQUIRE (n.`id`) IS UNIQUE; remove what is doubled");
+    assert!(text.contains(&statement), "{text}");
     world.clean_up().await;
 }
 

@@ -99,6 +99,10 @@ fn of_server(code: &str, items: usize) -> SinkError {
             | "Outdated"
             | "Terminated",
         ) => outage(OutageKind::Contention, code),
+        (_, "Security", "Forbidden") => outage(
+            OutageKind::Refused,
+            format!("{code}: the user lacks a right; the role publisher has those to write"),
+        ),
         (_, "Security", _) => outage(OutageKind::Refused, code),
         (_, "Database" | "Cluster", _)
         | (_, "General", "ForbiddenOnReadOnlyDatabase" | "WriteOnReadOnlyAccessDatabase") => {

@@ -99,7 +99,8 @@ pub(super) async fn ensure(
         )));
     }
     for statement in &missing {
-        create_one(client, statement).await?;
+        let created = create_one(client, statement).await;
+        created.map_err(|failure| with_remedy(failure, statement, &missing))?;
         tracing::info!(statement, "created what was missing");
     }
     Ok(())
@@ -116,13 +117,44 @@ async fn create_one(client: &Client, statement: &str) -> Result<(), Failure> {
     match code.rsplit('.').next() {
         // A rival instance that starts as well was faster.
         Some("EquivalentSchemaRuleAlreadyExists" | "ConstraintAlreadyExists") => Ok(()),
-        Some(
-            "ConstraintCreationFailed" | "IndexAlreadyExists" | "ConstraintWithNameAlreadyExists",
-        ) => Err(Failure::Fatal(format!(
-            "Neo4j refuses a constraint or an index ({code}): {statement}; remove what is doubled, \
-             or the plain index that stands in a constraint's place, and start again"
-        ))),
         _ => Err(failure),
+    }
+}
+
+/// A refusal that waiting would not end is fatal, and says what does.
+fn with_remedy(failure: Failure, statement: &str, missing: &[String]) -> Failure {
+    let code = failure.code().unwrap_or_default();
+    match remedy(code, missing) {
+        Some(remedy) => Failure::Fatal(format!(
+            "Neo4j refuses a constraint or an index ({code}): {statement}; {remedy}"
+        )),
+        None => failure,
+    }
+}
+
+/// What ends a refusal with this code; `None` where time may.
+fn remedy(code: &str, missing: &[String]) -> Option<String> {
+    let mut parts = code.split('.').skip(1);
+    match (parts.next()?, parts.next()?, parts.next()?) {
+        (
+            _,
+            _,
+            "ConstraintCreationFailed" | "IndexAlreadyExists" | "ConstraintWithNameAlreadyExists",
+        ) => Some(
+            "remove what is doubled, or the plain index that stands in a constraint's place, and \
+             start again"
+                .to_owned(),
+        ),
+        ("ClientError", "Security", "Forbidden") => Some(format!(
+            "the user lacks the right: give it the role architect, or set create_constraints: \
+             false and have somebody run who may:\n{};",
+            missing.join(";\n")
+        )),
+        ("ClientError", "Statement" | "Schema", _) => Some(
+            "the sink needs Neo4j 5.7 or later, which is the first that keeps relationships unique"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 
@@ -179,6 +211,30 @@ mod tests {
             rule.statement(),
             "CREATE CONSTRAINT IF NOT EXISTS FOR (n:`Item`) REQUIRE (n.`a`, n.`b`) IS UNIQUE"
         );
+    }
+
+    #[test]
+    fn a_refusal_that_waiting_would_not_end_says_what_does() {
+        let missing = ["CREATE A".to_owned(), "CREATE B".to_owned()];
+        for (code, says) in [
+            ("Neo.ClientError.Statement.SyntaxError", "Neo4j 5.7"),
+            ("Neo.ClientError.Security.Forbidden", "architect"),
+            ("Neo.ClientError.Security.Forbidden", "CREATE A;\nCREATE B;"),
+            (
+                "Neo.DatabaseError.Schema.ConstraintCreationFailed",
+                "doubled",
+            ),
+        ] {
+            let remedy = remedy(code, &missing).unwrap_or_default();
+            assert!(remedy.contains(says), "{code}: {remedy}");
+        }
+        for code in [
+            "Neo.ClientError.Security.Unauthorized",
+            "Neo.ClientError.Database.DatabaseNotFound",
+            "Neo.TransientError.Transaction.DeadlockDetected",
+        ] {
+            assert_eq!(remedy(code, &missing), None, "{code}");
+        }
     }
 
     #[test]

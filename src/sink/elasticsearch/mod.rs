@@ -10,6 +10,7 @@ mod client;
 mod index;
 mod older;
 mod partial;
+mod reason;
 mod response;
 mod settings;
 mod spares;

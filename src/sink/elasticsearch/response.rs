@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::reason::{without_members, without_values};
 use crate::sink::{Outage, OutageKind, Outcome, Rejection, SinkError};
 
 /// What the answer to a `_bulk` must hold, no more. `items.*.status` keeps an item for each
@@ -93,7 +94,7 @@ pub(super) fn outcome(status: u16, error: Option<&ItemError<'_>>) -> Outcome {
                 "" => format!("status_{status}"),
                 kind => kind.to_owned(),
             },
-            error.map_or_else(String::new, ItemError::without_values),
+            error.map_or_else(String::new, ItemError::without_members),
         )),
     }
 }
@@ -113,33 +114,13 @@ impl ItemError<'_> {
     }
 
     fn shown(&self) -> String {
-        format!("{}: {}", self.kind, self.without_values())
+        let reason = self.reason.as_deref().unwrap_or_default();
+        format!("{}: {}", self.kind, without_values(reason))
     }
 
-    fn without_values(&self) -> String {
-        without_values(self.reason.as_deref().unwrap_or_default())
+    fn without_members(&self) -> String {
+        without_members(&without_values(self.reason.as_deref().unwrap_or_default()))
     }
-}
-
-/// Cuts an explanation off where it begins to quote the document (its id, a preview of a field, a
-/// term, or whatever follows a colon).
-fn without_values(reason: &str) -> String {
-    const QUOTES_BEGIN: [&str; 5] = [
-        " in document with id",
-        " Preview of field",
-        " The prefix of",
-        "'",
-        ": ",
-    ];
-    const SHOWN: usize = 300;
-    let starts = QUOTES_BEGIN.iter().filter_map(|quote| reason.find(quote));
-    let end = starts.min().unwrap_or(reason.len());
-    reason
-        .get(..end)
-        .unwrap_or_default()
-        .chars()
-        .take(SHOWN)
-        .collect()
 }
 
 /// What it means that a whole request was answered with `status`, which is not 2xx.
@@ -309,24 +290,5 @@ mod tests {
             outcomes(b"{\"ite", 1).unwrap_err().kind,
             OutageKind::Unreachable
         );
-    }
-
-    #[test]
-    fn reasons_name_the_field_and_not_the_value() {
-        let reasons = [
-            (
-                "[1:9] failed to parse field [price] of type [double] in document with id '7'. \
-                 Preview of field's value: 'secret'",
-                "[1:9] failed to parse field [price] of type [double]",
-            ),
-            ("For input string: \"secret\"", "For input string"),
-            (
-                "Limit of total fields [1000] has been exceeded",
-                "Limit of total fields [1000] has been exceeded",
-            ),
-        ];
-        for (reason, shown) in reasons {
-            assert_eq!(without_values(reason), shown);
-        }
     }
 }

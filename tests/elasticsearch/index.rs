@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{HOUR, Live, config, index, sink};
 use crate::support::stack;
 
-fn fatal<T: std::fmt::Debug>(answer: Result<T, SinkError>) -> String {
+pub(super) fn fatal<T: std::fmt::Debug>(answer: Result<T, SinkError>) -> String {
     match answer {
         Err(SinkError::Fatal(text)) => text,
         other => panic!("not fatal: {other:?}"),

@@ -1,5 +1,6 @@
 //! The Elasticsearch sink on the real server; only what a server cannot be made to do is faked.
 
+mod alias;
 mod faults;
 mod index;
 mod older;

@@ -1,6 +1,6 @@
 //! Outcomes of single documents.
 
-use distributary::sink::{OutageKind, Outcome, Sink};
+use distributary::sink::{OutageKind, Outcome};
 use serde_json::json;
 
 use super::{Live, document, failed, index};
@@ -155,45 +155,4 @@ async fn a_closed_index_is_an_outage_that_ends_when_it_opens() {
         live.write(&batch).await,
         [Outcome::Written, Outcome::Incomplete]
     );
-}
-
-#[tokio::test]
-async fn a_missing_alias_is_an_outage_and_no_index_springs_up_in_its_place() {
-    let live = Live::new(None);
-    let batch = [
-        index("a", 1, &[("n", "1")]),
-        document("b", 2, None),
-        index("c", 3, &[("n", "-"), ("m", "1")]),
-    ];
-    for outcome in live.write(&batch).await {
-        assert_eq!(failed(&outcome), OutageKind::Blocked);
-    }
-    let (status, _) = live
-        .call("HEAD", &format!("/{}", live.alias), json!(null))
-        .await;
-    assert_eq!(status, 404);
-    live.sink.ping().await.unwrap();
-    live.sink.prepare().await.unwrap();
-    live.sink.ping().await.unwrap();
-    assert_eq!(
-        live.write(&batch).await,
-        [Outcome::Written, Outcome::Written, Outcome::Incomplete]
-    );
-}
-
-#[tokio::test]
-async fn an_alias_of_two_indices_is_an_outage_and_not_the_documents_fault() {
-    let live = Live::prepared().await;
-    live.must("PUT", &format!("/{}-000002", live.alias), json!({}))
-        .await;
-    let add = |index: &str, write: bool| json!({"add": {"index": format!("{}-{index}", live.alias), "alias": live.alias, "is_write_index": write}});
-    let actions = json!({"actions": [add("000001", false), add("000002", false)]});
-    live.must("POST", "/_aliases", actions).await;
-    let batch = [
-        index("a", 1, &[("n", "1")]),
-        index("b", 2, &[("n", "-"), ("m", "1")]),
-    ];
-    for outcome in live.write(&batch).await {
-        assert_eq!(failed(&outcome), OutageKind::Blocked);
-    }
 }

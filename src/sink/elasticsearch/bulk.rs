@@ -10,11 +10,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::Target;
 use crate::change::Version;
 
-/// Operations on documents, and which mutation of the batch each stands for.
+/// Operations on documents, and which mutation of the batch each stands for; guards, which stand
+/// for none, come last.
 #[derive(Default)]
 pub(super) struct BulkRequest {
     lines: BytesMut,
     items: Vec<usize>,
+    guards: usize,
 }
 
 impl BulkRequest {
@@ -23,6 +25,7 @@ impl BulkRequest {
         Self {
             lines: buffer,
             items: Vec::with_capacity(operations),
+            guards: 0,
         }
     }
 
@@ -37,6 +40,17 @@ impl BulkRequest {
     /// Adds a `delete` of mutation `item`.
     pub(super) fn delete(&mut self, item: usize, at: (&Target, &str, Version)) {
         self.action(item, "delete", at);
+    }
+
+    /// Adds an operation that writes nothing, an update without a field. A delete with an external
+    /// version has a missing index made under the alias's name, whatever `require_alias` says, unless
+    /// the same request has another operation there that heeds it.
+    pub(super) fn guard(&mut self, target: &Target) {
+        self.lines.extend_from_slice(b"{\"update\":{\"_index\":");
+        self.lines.extend_from_slice(target.quoted_alias.as_bytes());
+        let rest = b",\"_id\":\"distributary\"}}\n{\"doc\":{}}\n";
+        self.lines.extend_from_slice(rest);
+        self.guards += 1;
     }
 
     fn action(&mut self, item: usize, verb: &str, (target, id, version): (&Target, &str, Version)) {
@@ -55,12 +69,17 @@ impl BulkRequest {
         self.items.push(item);
     }
 
-    /// How many operations.
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
+    /// Which mutations it has operations for.
+    pub(super) fn items(&self) -> &[usize] {
+        &self.items
     }
 
-    /// The body, and the mutation each operation stands for.
+    /// How many operations, and so answers.
+    pub(super) fn len(&self) -> usize {
+        self.items.len() + self.guards
+    }
+
+    /// The body, and the mutation each of the first operations stands for.
     pub(super) fn finish(self) -> (Bytes, Vec<usize>) {
         (self.lines.freeze(), self.items)
     }
@@ -91,6 +110,8 @@ mod tests {
         let mut request = BulkRequest::default();
         request.index(4, (&target, "a\"\n", Version::new(1, 2)), r#"{"n":1}"#);
         request.delete(7, (&target, "é", Version::new(0, 3)));
+        request.guard(&target);
+        assert_eq!(request.len(), 3);
         let (body, items) = request.finish();
         assert_eq!(items, [4, 7]);
         let text = std::str::from_utf8(&body).unwrap();
@@ -100,9 +121,11 @@ mod tests {
             .collect();
         let at = |id: &str, version: i64| json!({"_index": "products", "_id": id, "version": version, "version_type": "external_gte"});
         let index = json!({"index": at("a\"\n", (1 << 48) + 2)});
+        let delete = json!({"delete": at("é", 3)});
+        let guard = json!({"update": {"_index": "products", "_id": "distributary"}});
         assert_eq!(
             lines,
-            [index, json!({"n": 1}), json!({"delete": at("é", 3)})]
+            [index, json!({"n": 1}), delete, guard, json!({"doc": {}})]
         );
         assert!(text.ends_with('\n'));
     }

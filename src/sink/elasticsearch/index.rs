@@ -31,6 +31,7 @@ pub(super) async fn prepare(
         Some(index) => index,
         None => create(client, target).await?,
     };
+    target.settle(&index).map_err(SinkError::Outage)?;
     remember_deletes(client, &index, gc_deletes).await?;
     let meta = meta(client, &target.alias).await?;
     match meta.get(MARKER) {
@@ -45,11 +46,12 @@ pub(super) async fn prepare(
     }
 }
 
-/// Whether documents can be written through the alias.
-pub(super) async fn is_usable(client: &Client, alias: &str) -> Result<bool, SinkError> {
+/// Why no document can be written through the alias; `None` where they can.
+pub(super) async fn unusable(client: &Client, alias: &str) -> Result<Option<String>, SinkError> {
     match resolve(client, alias).await {
-        Ok(index) => Ok(index.is_some()),
-        Err(SinkError::Fatal(_)) => Ok(false),
+        Ok(Some(_)) => Ok(None),
+        Ok(None) => Ok(Some(format!("there is no alias `{alias}`"))),
+        Err(SinkError::Fatal(reason)) => Ok(Some(reason)),
         Err(error) => Err(error),
     }
 }

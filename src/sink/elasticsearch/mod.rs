@@ -12,6 +12,7 @@ mod older;
 mod partial;
 mod reason;
 mod response;
+mod send;
 mod settings;
 mod spares;
 mod target;
@@ -34,7 +35,7 @@ use crate::change::{ProjectionId, Version};
 use crate::config;
 use crate::projector::Mutation;
 use crate::projector::document::{Action, Document, Partial};
-use crate::sink::{Found, Marker, Outage, OutageKind, Outcome, Rejection, Sink, SinkError};
+use crate::sink::{Found, Marker, Outcome, Rejection, Sink, SinkError};
 
 /// The sink for documents: one cluster, an alias for each projection.
 pub struct Elasticsearch {
@@ -230,93 +231,6 @@ impl Elasticsearch {
             ))
         })
     }
-
-    /// Sends a `_bulk`, if it is still admitted: the ones before it may have taken long.
-    async fn send(
-        &self,
-        request: BulkRequest,
-        batch: &[Document],
-        outcomes: &mut [Option<Outcome>],
-        admits: &(impl Fn() -> bool + Sync),
-    ) -> Result<(), Unfinished> {
-        if request.len() == 0 {
-            return Ok(());
-        }
-        if !admits() {
-            return Err(Unfinished::Replaced);
-        }
-        let (body, items) = request.finish();
-        // The server gives up on a missing shard before we give up on the server.
-        let query = [
-            ("require_alias", "true"),
-            ("timeout", "20s"),
-            ("filter_path", response::BULK_FIELDS),
-        ];
-        let request = Request {
-            method: Method::Post,
-            path: "/_bulk",
-            query: &query,
-            body: Some(body.clone()),
-        };
-        let reply = self.client.send(request).await;
-        self.spares.give_back(body);
-        let reply = reply.map_err(SinkError::Outage)?;
-        let answers = response::outcomes(&reply.success()?, items.len());
-        let mut answers = answers.map_err(SinkError::Outage)?;
-        let refused =
-            |it: &Outcome| matches!(it, Outcome::Failed(it) if it.kind == OutageKind::Refused);
-        if answers.iter().any(refused) {
-            self.client.credentials_refused();
-        }
-        self.absolve(batch, &items, &mut answers).await?;
-        for (item, answer) in items.into_iter().zip(answers) {
-            outcomes[item] = Some(answer);
-        }
-        Ok(())
-    }
-
-    /// An alias that leads to several indices makes Elasticsearch refuse each document with the
-    /// same type of error as a document that does not fit, so the alias is looked at before its
-    /// documents are blamed.
-    async fn absolve(
-        &self,
-        batch: &[Document],
-        items: &[usize],
-        answers: &mut [Outcome],
-    ) -> Result<(), SinkError> {
-        for target in &self.targets {
-            let of_target = |item: &usize| batch[*item].key.projection == target.projection;
-            let mut suspects: Vec<_> = items
-                .iter()
-                .zip(answers.iter_mut())
-                .filter(|(item, answer)| of_target(item) && is_suspect(answer))
-                .collect();
-            if suspects.is_empty() {
-                continue;
-            }
-            let outage = match index::is_usable(&self.client, &target.alias).await {
-                Ok(true) => continue,
-                Ok(false) => Outage::new(
-                    OutageKind::Blocked,
-                    format!(
-                        "the alias `{}` does not lead to exactly one index",
-                        target.alias
-                    ),
-                ),
-                Err(SinkError::Outage(outage)) => outage,
-                Err(error) => return Err(error),
-            };
-            for (_, answer) in &mut suspects {
-                **answer = Outcome::Failed(outage.clone());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a rejection may be the alias's fault.
-fn is_suspect(answer: &Outcome) -> bool {
-    matches!(answer, Outcome::Rejected(it) if it.kind == "illegal_argument_exception")
 }
 
 fn partial_of(batch: &[Document], item: usize) -> Option<(usize, &Document, &Partial)> {

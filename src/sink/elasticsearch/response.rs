@@ -13,7 +13,8 @@ use crate::sink::{Outage, OutageKind, Outcome, Rejection, SinkError};
 
 /// What the answer to a `_bulk` must hold, no more. `items.*.status` keeps an item for each
 /// operation, in order.
-pub(super) const BULK_FIELDS: &str = "items.*.status,items.*.error.type,items.*.error.reason";
+pub(super) const BULK_FIELDS: &str =
+    "items.*._index,items.*.status,items.*.error.type,items.*.error.reason";
 
 #[derive(Deserialize)]
 struct BulkReply<'a> {
@@ -23,12 +24,14 @@ struct BulkReply<'a> {
 
 #[derive(Deserialize)]
 struct Item<'a> {
-    #[serde(borrow, alias = "index", alias = "delete")]
+    #[serde(borrow, alias = "index", alias = "delete", alias = "update")]
     done: Done<'a>,
 }
 
 #[derive(Deserialize)]
 struct Done<'a> {
+    #[serde(borrow, rename = "_index")]
+    index: Option<Cow<'a, str>>,
     status: u16,
     #[serde(borrow)]
     error: Option<ItemError<'a>>,
@@ -43,11 +46,19 @@ pub(super) struct ItemError<'a> {
     reason: Option<Cow<'a, str>>,
 }
 
-/// The outcomes of a `_bulk` of `expected` operations.
+/// What came of one operation of a `_bulk`.
+#[derive(Debug)]
+pub(super) struct Answer<'a> {
+    pub(super) outcome: Outcome,
+    /// The index that it came to; where it came to none, the name that it was sent to.
+    pub(super) index: Option<Cow<'a, str>>,
+}
+
+/// The answers to a `_bulk` of `expected` operations.
 ///
 /// # Errors
 /// When the answer is not one for each: then nothing is known of any.
-pub(super) fn outcomes(body: &[u8], expected: usize) -> Result<Vec<Outcome>, Outage> {
+pub(super) fn answers(body: &[u8], expected: usize) -> Result<Vec<Answer<'_>>, Outage> {
     let reply: BulkReply<'_> = serde_json::from_slice(body).map_err(|_| unintelligible("_bulk"))?;
     if reply.items.len() != expected {
         return Err(Outage::new(
@@ -55,9 +66,12 @@ pub(super) fn outcomes(body: &[u8], expected: usize) -> Result<Vec<Outcome>, Out
             format!("{} answers to {expected} operations", reply.items.len()),
         ));
     }
-    let items = reply.items.iter().map(|item| &item.done);
+    let items = reply.items.into_iter().map(|item| item.done);
     Ok(items
-        .map(|it| outcome(it.status, it.error.as_ref()))
+        .map(|it| Answer {
+            outcome: outcome(it.status, it.error.as_ref()),
+            index: it.index,
+        })
         .collect())
 }
 
@@ -271,23 +285,26 @@ mod tests {
     }
 
     #[test]
-    fn each_item_has_its_own_outcome_in_order() {
-        let body = br#"{"items":[{"index":{"status":201}},{"delete":{"status":404}},
-            {"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}}]}"#;
-        let found = outcomes(body, 3).unwrap();
-        assert_eq!(found, [Outcome::Written, Outcome::Written, Outcome::Stale]);
+    fn each_item_has_its_own_outcome_and_index_in_order() {
+        let body = br#"{"items":[{"index":{"_index":"a-1","status":201}},{"delete":{"_index":"b-1","status":404}},
+            {"index":{"_index":"a-1","status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}}]}"#;
+        let found = answers(body, 3).unwrap();
+        let outcomes: Vec<_> = found.iter().map(|it| &it.outcome).collect();
+        assert_eq!(
+            outcomes,
+            [&Outcome::Written, &Outcome::Written, &Outcome::Stale]
+        );
+        let indices: Vec<_> = found.iter().flat_map(|it| it.index.as_deref()).collect();
+        assert_eq!(indices, ["a-1", "b-1", "a-1"]);
     }
 
     #[test]
     fn another_number_of_answers_says_nothing_of_any_item() {
         let body = br#"{"items":[{"index":{"status":201}}]}"#;
-        assert_eq!(outcomes(body, 2).unwrap_err().kind, OutageKind::Unreachable);
+        assert_eq!(answers(body, 2).unwrap_err().kind, OutageKind::Unreachable);
+        assert_eq!(answers(b"{}", 1).unwrap_err().kind, OutageKind::Unreachable);
         assert_eq!(
-            outcomes(b"{}", 1).unwrap_err().kind,
-            OutageKind::Unreachable
-        );
-        assert_eq!(
-            outcomes(b"{\"ite", 1).unwrap_err().kind,
+            answers(b"{\"ite", 1).unwrap_err().kind,
             OutageKind::Unreachable
         );
     }

@@ -1,5 +1,6 @@
 //! Where documents go: a projection's alias, and the ids that Elasticsearch takes.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::change::ProjectionId;
 use crate::config::{self, IndexSettings};
 use crate::projector::document::{Action, Document};
-use crate::sink::{Outcome, Rejection};
+use crate::sink::{Outage, OutageKind, Outcome, Rejection};
 
 /// An id may not be longer, in bytes of UTF-8 (Elasticsearch). Checked here, because Elasticsearch
 /// refuses the whole request for one such id.
@@ -35,6 +36,8 @@ pub(super) struct Target {
     /// The alias as a JSON string.
     pub(super) quoted_alias: String,
     pub(super) settings: Option<IndexSettings>,
+    /// The index that the alias led to when its marker was looked at.
+    index: OnceLock<String>,
     warned: AtomicBool,
 }
 
@@ -49,8 +52,35 @@ impl Target {
             alias: document.alias.clone(),
             quoted_alias: Value::from(document.alias.as_str()).to_string(),
             settings: document.settings.clone(),
+            index: OnceLock::new(),
             warned: AtomicBool::new(false),
         }
+    }
+
+    /// Remembers which index the alias leads to.
+    ///
+    /// # Errors
+    /// As for [`Self::check`].
+    pub(super) fn settle(&self, index: &str) -> Result<(), Outage> {
+        self.index.get_or_init(|| index.to_owned());
+        self.check(index)
+    }
+
+    /// Whether an operation that came to this index came to the right one. Another one may hold
+    /// anything: its marker was not looked at, and older documents stay in the first.
+    ///
+    /// # Errors
+    /// An outage that says where the alias led.
+    pub(super) fn check(&self, index: &str) -> Result<(), Outage> {
+        let Some(first) = self.index.get().filter(|first| *first != index) else {
+            return Ok(());
+        };
+        let alias = &self.alias;
+        let reason = format!(
+            "the alias `{alias}` led to index `{first}` at the start, and what was written last came \
+             to index `{index}`; have the alias lead to the first one alone again, or start again"
+        );
+        Err(Outage::new(OutageKind::Blocked, reason))
     }
 
     /// Says once that documents lack fields, because the change came without the column and no

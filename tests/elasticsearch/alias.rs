@@ -3,6 +3,7 @@
 use distributary::sink::{OutageKind, Outcome, Sink};
 use serde_json::{Value, json};
 
+use super::index::fatal;
 use super::{Live, document, failed, index};
 
 impl Live {
@@ -120,4 +121,49 @@ async fn what_comes_to_the_next_index_of_a_rollover_is_written_again_to_the_firs
     assert!(matches!(outcomes[2], Outcome::Rejected(_)), "{outcomes:?}");
     assert_eq!(live.document("a").await, Some((2, json!({"n": 2}))));
     assert_eq!(live.document("b").await, None);
+}
+
+#[tokio::test]
+async fn an_alias_that_lets_nothing_be_written_is_refused_at_the_start_and_an_outage_later() {
+    let live = Live::prepared().await;
+    let read_only = json!({"is_write_index": false});
+    live.alias(&[("add", "000001", read_only)]).await;
+    live.blocked(&[index("a", 1, &[("n", "1")]), document("b", 2, None)])
+        .await;
+    let text = fatal(live.sink.prepare().await);
+    assert!(
+        text.contains("is_write_index") && text.contains("POST /_aliases"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_index_that_requires_a_routing_is_refused_at_the_start_and_an_outage_later() {
+    let content = json!({"mappings": {"_routing": {"required": true}}});
+    let live = Live::new(Some(content));
+    let text = fatal(live.sink.prepare().await);
+    assert!(text.contains("_routing.required"), "{text}");
+    live.blocked(&[
+        index("a", 1, &[("n", "1")]),
+        index("b", 1, &[("n", "-"), ("m", "1")]),
+        document("c", 2, None),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_pipeline_that_is_gone_is_an_outage_until_it_is_there() {
+    let live = Live::prepared().await;
+    let settings = format!("/{}/_settings", live.index());
+    let pipeline = format!("/_ingest/pipeline/{}", live.alias);
+    let batch = [index("a", 1, &[("n", "1")])];
+    for setting in ["index.default_pipeline", "index.final_pipeline"] {
+        live.must("PUT", &settings, json!({setting: live.alias}))
+            .await;
+        live.blocked(&batch).await;
+        live.must("PUT", &pipeline, json!({"processors": []})).await;
+        assert_eq!(live.write(&batch).await, [Outcome::Written]);
+        live.must("PUT", &settings, json!({setting: null})).await;
+        live.must("DELETE", &pipeline, json!(null)).await;
+    }
 }

@@ -1,6 +1,7 @@
 //! Reads document projections: the index, its settings, and the fields.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use super::super::merged::{Node, Say};
 use super::super::mistake::did_you_mean;
@@ -76,10 +77,16 @@ fn index_settings(node: &Node<'_>) -> Option<IndexSettings> {
             return None;
         }
     };
+    check_settings(node, &path.display(), &content);
+    Some(IndexSettings { path, content })
+}
+
+/// What Elasticsearch would say too late: when the index is made, or of each document.
+fn check_settings(node: &Node<'_>, path: &impl Display, content: &serde_json::Value) {
     let known = ["settings", "mappings", "aliases"];
     for name in content.as_object().into_iter().flat_map(|it| it.keys()) {
         if !known.contains(&name.as_str()) {
-            let (path, hint) = (path.display(), did_you_mean(name, known));
+            let hint = did_you_mean(name, known);
             node.refuse(
                 Say::from(format!(
                     "`{name}` in {path} is nothing that an index is created with{hint}"
@@ -88,7 +95,16 @@ fn index_settings(node: &Node<'_>) -> Option<IndexSettings> {
             );
         }
     }
-    Some(IndexSettings { path, content })
+    let required = content.pointer("/mappings/_routing/required");
+    if required.is_some_and(|it| *it != false && it != "false") {
+        node.refuse(
+            Say::from(format!(
+                "`_routing.required` in {path}: documents come without a routing, and Elasticsearch \
+                 would refuse every one"
+            ))
+            .help("leave it out"),
+        );
+    }
 }
 
 fn read_fields(node: &Node<'_>) -> Vec<Field> {

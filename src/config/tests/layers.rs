@@ -222,22 +222,26 @@ fn a_file_that_is_not_there_is_a_mistake_and_not_an_empty_file() {
 }
 
 #[test]
-fn index_settings_hold_what_an_index_is_created_with() {
-    let directory = tempfile::tempdir().unwrap();
-    write(
-        directory.path(),
-        "products.json",
-        r#"{"settings": {}, "mapings": {}}"#,
-    );
-    let text = shop_with(
-        "{alias: products}",
-        "{alias: products, settings: products.json}",
-    );
-    let file = write(directory.path(), "shop.yaml", &text);
-    let mistakes = load(&inputs(&[&file], &[], &[])).unwrap_err();
-    assert_eq!(mistakes.0.len(), 1, "{mistakes}");
-    assert!(
-        mistakes.0[0].message.ends_with("did you mean `mappings`?"),
-        "{mistakes}"
-    );
+fn index_settings_hold_what_an_index_is_created_with_and_documents_can_be_put_in() {
+    for (content, says) in [
+        (
+            r#"{"settings": {}, "mapings": {}}"#,
+            "did you mean `mappings`?",
+        ),
+        (
+            r#"{"mappings": {"_routing": {"required": true}}}"#,
+            "Elasticsearch would refuse every one",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), "products.json", content);
+        let text = shop_with(
+            "{alias: products}",
+            "{alias: products, settings: products.json}",
+        );
+        let file = write(directory.path(), "shop.yaml", &text);
+        let mistakes = load(&inputs(&[&file], &[], &[])).unwrap_err();
+        assert_eq!(mistakes.0.len(), 1, "{mistakes}");
+        assert!(mistakes.0[0].message.ends_with(says), "{mistakes}");
+    }
 }

@@ -33,8 +33,9 @@ pub(super) async fn prepare(
     };
     target.settle(&index).map_err(SinkError::Outage)?;
     remember_deletes(client, &index, gc_deletes).await?;
-    let meta = meta(client, &target.alias).await?;
-    match meta.get(MARKER) {
+    let mapping = mapping(client, &target.alias).await?;
+    refuse_routing(&index, &mapping)?;
+    match mapping.get("_meta").and_then(|it| it.get(MARKER)) {
         None => Ok(None),
         Some(marker) => serde_json::from_value(marker.clone()).map(Some).map_err(|error| {
             SinkError::Fatal(format!(
@@ -58,7 +59,9 @@ pub(super) async fn unusable(client: &Client, alias: &str) -> Result<Option<Stri
 
 /// Writes the marker beside whatever else `_meta` holds.
 pub(super) async fn mark(client: &Client, alias: &str, marker: &Marker) -> Result<(), SinkError> {
-    let mut meta = meta(client, alias).await?;
+    let mapping = mapping(client, alias).await?;
+    let meta = mapping.get("_meta").and_then(Value::as_object);
+    let mut meta = meta.cloned().unwrap_or_default();
     meta.insert(MARKER.to_owned(), json!(marker));
     let path = format!("/{alias}/_mapping");
     let reply = put(client, &path, &[], &json!({"_meta": meta})).await?;
@@ -72,9 +75,11 @@ async fn resolve(client: &Client, alias: &str) -> Result<Option<String>, SinkErr
         return not_an_index(client, alias).await.map(|()| None);
     }
     let indices = object(reply)?;
-    let mut names = indices.keys();
-    match (names.next(), names.next()) {
-        (Some(index), None) => Ok(Some(index.clone())),
+    let mut found = indices.iter();
+    match (found.next(), found.next()) {
+        (Some((index, found)), None) => {
+            is_written(index, alias, found).map(|()| Some(index.clone()))
+        }
         (None, _) => Ok(None),
         // A write would reach one of them, and a row's older document stay in the other.
         (Some(_), Some(_)) => Err(SinkError::Fatal(format!(
@@ -85,6 +90,19 @@ async fn resolve(client: &Client, alias: &str) -> Result<Option<String>, SinkErr
             indices.keys().cloned().collect::<Vec<_>>().join(", "),
         ))),
     }
+}
+
+/// One index does not need to be marked as the one that is written, but can be marked as none.
+fn is_written(index: &str, alias: &str, found: &Value) -> Result<(), SinkError> {
+    if found["aliases"][alias]["is_write_index"] != Value::Bool(false) {
+        return Ok(());
+    }
+    Err(SinkError::Fatal(format!(
+        "the alias `{alias}` leads to index `{index}` but lets nothing be written there \
+         (is_write_index is false): POST /_aliases \
+         {{\"actions\":[{{\"add\":{{\"index\":\"{index}\",\"alias\":\"{alias}\",\
+         \"is_write_index\":true}}}}]}}"
+    )))
 }
 
 async fn not_an_index(client: &Client, alias: &str) -> Result<(), SinkError> {
@@ -167,14 +185,23 @@ async fn remember_deletes(client: &Client, index: &str, wanted: Duration) -> Res
     Ok(())
 }
 
-/// The `_meta` of the mapping of the index behind an alias.
-async fn meta(client: &Client, alias: &str) -> Result<serde_json::Map<String, Value>, SinkError> {
+/// The mapping of the index behind an alias.
+async fn mapping(client: &Client, alias: &str) -> Result<Value, SinkError> {
     let reply = get(client, &format!("/{alias}/_mapping")).await?;
-    let found = object(reply)?;
-    let meta = found
-        .values()
-        .find_map(|it| it.pointer("/mappings/_meta")?.as_object());
-    Ok(meta.cloned().unwrap_or_default())
+    let mut found = object(reply)?.into_iter();
+    let mapping = found.find_map(|(_, it)| it.get("mappings").cloned());
+    Ok(mapping.unwrap_or_default())
+}
+
+/// A mapping that asks for a routing would have every document refused.
+fn refuse_routing(index: &str, mapping: &Value) -> Result<(), SinkError> {
+    if mapping.pointer("/_routing/required") != Some(&Value::Bool(true)) {
+        return Ok(());
+    }
+    Err(SinkError::Fatal(format!(
+        "the mapping of index `{index}` requires a routing (_routing.required), and documents come \
+         without one; that cannot be changed in an index, so rebuild it without"
+    )))
 }
 
 async fn get(client: &Client, path: &str) -> Result<Reply, SinkError> {

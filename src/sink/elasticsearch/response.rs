@@ -1,8 +1,8 @@
 //! What Elasticsearch's answers mean. Pure: status and error type in, outcome out.
 //!
 //! The order of the questions is: is it done, is it newer, is it an outage of the cluster or the
-//! index, and only then is it the document's fault (D6, D9). The type of an error decides, never
-//! its text; the text is shown to people, without what may be a row's value.
+//! index, and only then is it the document's fault (D6, D9). The type of an error decides, with one
+//! exception never its text; the text is shown to people, without what may be a row's value.
 
 use std::borrow::Cow;
 
@@ -87,7 +87,8 @@ pub(super) fn answers(body: &[u8], expected: usize) -> Result<Vec<Answer<'_>>, O
 /// | 403 | `cluster_block_exception` (read-only) | outage: blocked |
 /// | 401, 403 | other | outage: refused |
 /// | 404 | any (no such index or alias) | outage: blocked |
-/// | 400 | `index_closed_exception` | outage: blocked |
+/// | 400 | `index_closed_exception`, `routing_missing_exception` | outage: blocked |
+/// | 400 | that the index's pipeline is gone | outage: blocked |
 /// | else | any | rejected |
 pub(super) fn outcome(status: u16, error: Option<&ItemError<'_>>) -> Outcome {
     let kind = error.map_or("", |error| &error.kind);
@@ -102,7 +103,12 @@ pub(super) fn outcome(status: u16, error: Option<&ItemError<'_>>) -> Outcome {
         (408 | 429 | 500..=599, _) => failed(OutageKind::Overloaded),
         (403, "cluster_block_exception") => failed(OutageKind::Blocked),
         (401 | 403, _) => failed(OutageKind::Refused),
-        (404, _) | (400, "index_closed_exception") => failed(OutageKind::Blocked),
+        (404, _) | (400, "index_closed_exception" | "routing_missing_exception") => {
+            failed(OutageKind::Blocked)
+        }
+        (400, "illegal_argument_exception") if error.is_some_and(ItemError::lacks_pipeline) => {
+            failed(OutageKind::Blocked)
+        }
         _ => Outcome::Rejected(Rejection::new(
             match kind {
                 "" => format!("status_{status}"),
@@ -125,6 +131,13 @@ impl ItemError<'_> {
             _ => OutageKind::Blocked,
         };
         Outage::new(kind, self.shown())
+    }
+
+    /// Whether the index names a pipeline that is not there. The one thing that a text decides:
+    /// whether a document does not fit has the same type, and the role need not allow to ask.
+    fn lacks_pipeline(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        reason.starts_with("pipeline with id [") && reason.ends_with("] does not exist")
     }
 
     fn shown(&self) -> String {
@@ -240,6 +253,7 @@ mod tests {
             ),
             (403, "cluster_block_exception", Means::Outage(Blocked)),
             (400, "index_closed_exception", Means::Outage(Blocked)),
+            (400, "routing_missing_exception", Means::Outage(Blocked)),
             (404, "index_not_found_exception", Means::Outage(Blocked)),
             (401, "security_exception", Means::Outage(Refused)),
             (403, "security_exception", Means::Outage(Refused)),

@@ -110,13 +110,17 @@ pub struct DeadLetters {
 #[derive(Clone)]
 enum Policy {
     Stop,
-    Write {
-        grave: Arc<dyn Grave>,
-        /// The topic's name, for the log.
-        topic: String,
-        reader: Reader,
-        at_once: Arc<Semaphore>,
-    },
+    Write(Post),
+}
+
+/// What takes a record from its topic to the dead letters.
+#[derive(Clone)]
+struct Post {
+    grave: Arc<dyn Grave>,
+    /// The topic's name, for the log.
+    topic: String,
+    reader: Reader,
+    at_once: Arc<Semaphore>,
 }
 
 impl DeadLetters {
@@ -147,13 +151,13 @@ impl DeadLetters {
         (topic, grave): (&str, impl Grave),
         reader: Reader,
     ) -> Self {
-        let policy = Policy::Write {
+        let post = Post {
             grave: Arc::new(grave),
             topic: topic.to_owned(),
             reader,
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
         };
-        Self::of(pipeline, tables, policy, fence)
+        Self::of(pipeline, tables, Policy::Write(post), fence)
     }
 
     fn of(pipeline: &str, tables: Arc<[Table]>, policy: Policy, fence: Arc<Fence>) -> Self {
@@ -186,7 +190,7 @@ impl DeadLetters {
     /// # Errors
     /// [`Fatal::Poison`] under `on_poison: stop`.
     pub async fn bury(&self, letter: DeadLetter) -> Result<Buried, Fatal> {
-        let Policy::Write { topic, .. } = &self.policy else {
+        let Policy::Write(post) = &self.policy else {
             return Err(self.stop(letter));
         };
         let mut waits = ExponentialBuilder::default()
@@ -196,15 +200,15 @@ impl DeadLetters {
             .build();
         let mut warned = false;
         while self.fence.owns(letter.partition, letter.generation) {
-            let Err(reason) = self.attempt(&letter).await else {
+            let Err(reason) = self.attempt(post, &letter).await else {
                 self.tell(None);
-                self.say(&letter, topic);
+                self.say(&letter, &post.topic);
                 return Ok(Buried::Safe);
             };
             self.tell(Some(reason.clone()));
             if !warned {
                 tracing::warn!(
-                    dead_letter_topic = topic,
+                    dead_letter_topic = post.topic,
                     reason,
                     "a dead letter cannot be written; its partition is not committed until it is"
                 );
@@ -219,19 +223,10 @@ impl DeadLetters {
         Ok(Buried::NotOurs)
     }
 
-    async fn attempt(&self, letter: &DeadLetter) -> Result<(), String> {
-        let Policy::Write {
-            grave,
-            reader,
-            at_once,
-            ..
-        } = &self.policy
-        else {
-            return Ok(());
-        };
-        let _permit = at_once.acquire().await;
-        let original = reader.read(letter.partition, letter.offset).await?;
-        self.send(&**grave, letter, original).await
+    async fn attempt(&self, post: &Post, letter: &DeadLetter) -> Result<(), String> {
+        let _permit = post.at_once.acquire().await;
+        let original = post.reader.read(letter.partition, letter.offset).await?;
+        self.send(&*post.grave, letter, original).await
     }
 
     fn tell(&self, why_not: Option<String>) {

@@ -35,6 +35,10 @@ const INSERTS_KEPT: usize = 4_096;
 /// it; after an assignment some records before the committed offset too, whose changes are dropped.
 #[derive(Debug, Default)]
 pub struct KeyMoves {
+    /// Whether records may be removed from the middle of the log.
+    is_compacted: bool,
+    /// The offset after that of the last record of any kind.
+    next: Option<i64>,
     /// The transaction that the rows below came in.
     tx_id: Option<u64>,
     /// By the hash of a key's text: the row that took the key in this transaction.
@@ -78,10 +82,13 @@ pub(super) struct Seen<'a> {
 }
 
 impl KeyMoves {
-    /// Records of the log are gone that were not seen: what is remembered of rows may be old.
-    pub fn skip(&mut self) {
-        self.forget_rows();
-        self.deleted = None;
+    /// The memory of a partition of such a log.
+    #[must_use]
+    pub fn of_log(is_compacted: bool) -> Self {
+        Self {
+            is_compacted,
+            ..Self::default()
+        }
     }
 
     /// A record of this key cannot be read, so nothing is known of its row.
@@ -91,8 +98,14 @@ impl KeyMoves {
     }
 
     /// Begins the next record; the key's text if the one before it was a `d`, whose tombstone says
-    /// nothing new.
-    pub(super) fn take_deleted(&mut self) -> Option<Box<str>> {
+    /// nothing new. A gap in a compacted log is records that are gone and were not seen, so that
+    /// what is remembered of rows may be old; in another one it is a transaction's marker.
+    pub(super) fn begin(&mut self, offset: i64) -> Option<Box<str>> {
+        let next = self.next.replace(offset + 1);
+        if self.is_compacted && next.is_some_and(|next| next != offset) {
+            self.forget_rows();
+            self.deleted = None;
+        }
         self.deleted.take()
     }
 

@@ -66,7 +66,7 @@ impl Table {
         moves: &mut KeyMoves,
         record: Input<'a>,
     ) -> Result<Decoded<'a>, DecodeError> {
-        let deleted = moves.take_deleted();
+        let deleted = moves.begin(record.offset);
         let Some(value) = record.value else {
             return self.tombstone(deleted.as_deref(), record);
         };

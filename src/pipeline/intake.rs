@@ -17,10 +17,6 @@ use crate::source::{Assigned, CommitNote, NextOffset, Record, start};
 pub(super) struct Intake {
     pub(super) ledger: Ledger,
     moves: KeyMoves,
-    /// The offset after that of the last record that was looked at, where gaps between two of them
-    /// say that records were removed.
-    follows: Option<i64>,
-    is_compacted: bool,
     start: NextOffset,
     note: Option<CommitNote>,
     as_of: Option<i64>,
@@ -63,9 +59,7 @@ impl Intake {
                 assigned.start,
                 last,
             ),
-            moves: KeyMoves::default(),
-            follows: None,
-            is_compacted: assigned.is_compacted,
+            moves: KeyMoves::of_log(assigned.is_compacted),
             start: assigned.start,
             note: assigned.note.clone(),
             as_of: assigned.as_of,
@@ -137,7 +131,6 @@ impl Intake {
         let (offset, timestamp_ms) = (record.offset, record.timestamp_ms);
         let bytes = route.charge(record.bytes());
         let id = record.partition.table;
-        self.follow(offset);
         if offset < self.start.get() {
             self.recognise(record, table)?;
             // Decoded only to remember the moved keys of a transaction that the commit cut through.
@@ -164,14 +157,6 @@ impl Intake {
             Ok(Decoded::Truncate(_)) => Taken::Truncate(acks),
             Err(error) => Taken::Undecodable(error, acks.next().expect("one ack was asked for")),
         })
-    }
-
-    /// A gap in the offsets of a log that is not compacted is a transaction's marker.
-    fn follow(&mut self, offset: i64) {
-        let follows = self.follows.replace(offset + 1);
-        if self.is_compacted && follows.is_some_and(|follows| follows != offset) {
-            self.moves.skip();
-        }
     }
 
     /// Takes an ack back.

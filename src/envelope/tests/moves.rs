@@ -153,19 +153,19 @@ fn one_who_goes_on_in_the_middle_of_a_transaction_has_to_look_from_its_first_mov
 
 #[test]
 fn an_update_whose_predecessors_compaction_removed_is_applied() {
-    let (mut decoder, mut moves) = (decoder(), KeyMoves::default());
-    let mut op = |moves: &mut KeyMoves, op, before, after| {
-        let input = record(r#"{"id":2}"#, envelope(op, before, after));
-        match decoder.decode(TableId(0), moves, input) {
+    let (mut decoder, mut moves) = (decoder(), KeyMoves::of_log(true));
+    let mut op = |offset, op, before, after| {
+        let mut input = record(r#"{"id":2}"#, envelope(op, before, after));
+        input.offset = offset;
+        match decoder.decode(TableId(0), &mut moves, input) {
             Ok(Decoded::Change(change)) => change.op,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(op(&mut moves, "c", "null", A), Op::Create);
-    // From a to a2, all in one transaction.
-    moves.skip();
-    assert_eq!(op(&mut moves, "u", A2, B), Op::Update);
-    assert_eq!(op(&mut moves, "d", B, "null"), Op::Delete);
+    assert_eq!(op(10, "c", "null", A), Op::Create);
+    // At 11 from a to a2, all in one transaction.
+    assert_eq!(op(12, "u", A2, B), Op::Update);
+    assert_eq!(op(13, "d", B, "null"), Op::Delete);
 }
 
 #[test]

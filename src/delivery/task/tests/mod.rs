@@ -227,15 +227,32 @@ impl Bench {
         report.await.expect("in time").expect("the task runs")
     }
 
+    /// Waits for records that are done, and takes their acks to the ledgers; their offsets.
+    async fn until_acknowledged(&mut self) -> Vec<i64> {
+        let acks = loop {
+            let report = self.report().await;
+            if !report.acks.is_empty() {
+                break report.acks;
+            }
+        };
+        let offsets = acks.iter().map(Ack::offset).collect();
+        self.acknowledge(acks);
+        offsets
+    }
+
+    fn acknowledge(&mut self, acks: Vec<Ack>) {
+        for ack in acks {
+            let ledger = self.ledgers.get_mut(&ack.partition().table).unwrap();
+            ledger.acknowledge(ack).unwrap();
+        }
+    }
+
     /// Takes reports until everything of a table below `next` is acknowledged.
     async fn until_done(&mut self, partition: Partition, next: i64) {
         while self.ledgers[&partition.table].watermark() < NextOffset::given(next) {
             let report = self.report().await;
             assert!(report.fatal.is_none(), "{:?}", report.fatal);
-            for ack in report.acks {
-                let ledger = self.ledgers.get_mut(&ack.partition().table).unwrap();
-                ledger.acknowledge(ack).unwrap();
-            }
+            self.acknowledge(report.acks);
         }
     }
 
@@ -269,16 +286,8 @@ async fn a_record_that_a_cache_is_told_of_once_more_is_not_held_for_the_other_st
     let (ours, mut the_caches) = (acks.next().unwrap(), acks.next().unwrap());
     ledger.applied(&the_caches.applied(0));
     bench.deliver(OTHER, 0, "1", ours);
-    let report = loop {
-        let report = bench.report().await;
-        if !report.acks.is_empty() {
-            break report;
-        }
-    };
+    bench.until_acknowledged().await;
     let ledger = bench.ledgers.get_mut(&OTHER.table).unwrap();
-    for ack in report.acks {
-        ledger.acknowledge(ack).unwrap();
-    }
     assert_eq!(ledger.held(), ENTRY_COST);
     ledger.acknowledge(the_caches).unwrap();
     assert_eq!(ledger.held(), 0);

@@ -5,6 +5,8 @@
 STACK := dev/stack/stack
 # What was built is run from here: `cargo run` would build the dependencies again, for another choice of packages.
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+# Whether the benchmark runs the in-process benches, which take minutes to build.
+HOT := $(if $(ONLY),$(findstring hot,$(ONLY)),all)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +37,7 @@ chaos: ## deal faults to the program and a stack of its own, then compare everyt
 
 bench: ## measure the program beside bare clients and a peer on a stack of its own, write BENCHMARKS.md; QUICK=1, ROUNDS=n, SEED=n, ONLY=names
 	@cargo build --release --package distributary --package bench --bins --example null
-	@cargo bench --no-run --quiet --package distributary --package bench --bench hot
+	@$(if $(HOT),cargo bench --no-run --quiet --package distributary --package bench --bench hot)
 	@$(RELEASE)/bench --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 test: ## install what is missing, start the stack, run every check and test; ends with `N passed, N failed`
